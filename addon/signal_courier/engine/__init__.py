@@ -1,0 +1,1 @@
+"""The engine: signal-cli (or the simulator) behind one interface."""

@@ -1,0 +1,84 @@
+"""The one interface between the house and whatever speaks to Signal.
+
+Two engines implement it: `engine.daemon.SignalCli` (the real signal-cli, supervised or attached to) and
+`engine.simulator.Simulator` (an in-process Signal network). Both speak signal-cli's JSON-RPC vocabulary:
+method names, parameters, results and error codes are those of signal-cli's multi-account daemon.
+"""
+
+import enum
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
+
+import msgspec
+
+type Json = bool | int | float | str | None | Sequence["Json"] | Mapping[str, "Json"]
+type Params = Mapping[str, Json]
+"""Parameters of one call, keys as signal-cli's JSON-RPC spells them (camelCase)."""
+
+type EnvelopeSink = Callable[[bytes], None]
+"""Takes the exact JSON bytes of one `{"envelope": …, "account": …}` object, as signal-cli reported it.
+
+Called on the event loop, must not block. Frames arrive in the order in which signal-cli wrote them.
+"""
+
+
+class EngineState(enum.StrEnum):
+    """What the engine is doing now."""
+
+    STOPPED = "stopped"
+    """Not running, and not meant to (before start, after stop, or a failure that a restart cannot mend)."""
+    IDLE = "idle"
+    """Not running, started by the next call (`MODE=normal` and `native`)."""
+    STARTING = "starting"
+    """Being started, or waiting to be started again after a crash."""
+    READY = "ready"
+    """Answers calls and reports envelopes."""
+
+
+class AccountState(enum.StrEnum):
+    """What became of an account that has data on disk."""
+
+    READY = "ready"
+    LOADING = "loading"
+    """On disk, but not loaded by signal-cli (no network while it started); tried again until it is there."""
+    UNLINKED = "unlinked"
+    """Was loaded and vanished: the phone removed this device."""
+
+
+class EngineStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """A snapshot of the engine for people and for readiness checks."""
+
+    state: EngineState
+    version: str | None = None
+    """Version of signal-cli, `None` until it has answered once."""
+    reason: str | None = None
+    """Why it is not ready, in words."""
+    accounts: Mapping[str, AccountState] = msgspec.field(default_factory=dict)
+    """State by account number."""
+    restarts: int = 0
+
+
+class Engine(Protocol):
+    """What every engine offers."""
+
+    @property
+    def status(self) -> EngineStatus:
+        """The state now; never blocks."""
+
+    async def start(self, sink: EnvelopeSink) -> None:
+        """Begin to work: returns at once, the engine becomes ready in the background. Envelopes go to `sink`."""
+
+    async def stop(self) -> None:
+        """End within 4 s; calls in flight fail with `EngineUnavailable`."""
+
+    async def call(self, method: str, params: Params, *, timeout: float | None = None) -> msgspec.Raw:
+        """One JSON-RPC call; gives the bytes of `result`.
+
+        `timeout` is in seconds, `None` = the method's own deadline. Raises an `EngineError`.
+        """
+
+    def pause(self) -> None:
+        """Ask for no more envelopes for now (the inbox cannot keep up); what comes stays with Signal's server."""
+
+    def resume(self) -> None:
+        """Ask for envelopes again."""

@@ -1,0 +1,1 @@
+"""Sending, receiving and what the engine knows, in the house's own words."""
