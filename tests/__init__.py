@@ -1,0 +1,1 @@
+"""Everything that Signal Courier promises, checked."""
