@@ -11,7 +11,7 @@ from typing import Protocol
 
 import msgspec
 
-type Json = bool | int | float | str | None | Sequence["Json"] | Mapping[str, "Json"]
+type Json = bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"] | None
 type Params = Mapping[str, Json]
 """Parameters of one call, keys as signal-cli's JSON-RPC spells them (camelCase)."""
 
