@@ -1,0 +1,64 @@
+"""The command line: `signal-courier serve`."""
+
+import argparse
+import asyncio
+import logging
+import sys
+from collections.abc import Sequence
+
+from signal_courier import __version__, settings
+from signal_courier.courier import Courier, serve
+from signal_courier.logs import set_up_logging
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; gives the exit code."""
+    parser = argparse.ArgumentParser(prog="signal-courier", description="Signal for your home: a REST service over signal-cli.")
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    serve_parser = commands.add_parser(
+        "serve",
+        help="run the service",
+        description="Run the service. Every option can also be given as the environment variable whose name stands behind it.",
+    )
+    settings.add_options(serve_parser)
+    parsed = parser.parse_args(arguments)
+    return _serve(parsed)
+
+
+def _serve(parsed: argparse.Namespace) -> int:
+    try:
+        chosen, warnings = settings.load(settings.options_from(parsed))
+    except settings.SettingError as error:
+        print(f"signal-courier: {error}", file=sys.stderr)
+        return 2
+    set_up_logging(chosen.log_level)
+    for warning in warnings:
+        logging.getLogger("signal_courier").warning(warning)
+    try:
+        asyncio.run(serve(chosen, _greet))
+    except OSError as error:
+        print(f"signal-courier: cannot listen on {chosen.host}:{chosen.port}: {error.strerror or error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _greet(courier: Courier) -> None:
+    chosen = courier.settings
+    host = f"[{chosen.host}]" if ":" in chosen.host else chosen.host
+    base = f"http://{'127.0.0.1' if host in ('0.0.0.0', '[::]') else host}:{courier.server.port}"
+    print(f"Signal Courier {__version__} listens on {base}\nAPI documentation: {base}/swagger/index.html", flush=True)
+    if chosen.engine == "simulator":
+        json_type = "-H 'Content-Type: application/json'"
+        print(
+            "\nThis is the simulator: nothing leaves this machine. Try:\n"
+            f"  curl {base}/v1/accounts\n"
+            f"  curl {json_type} {base}/v2/send \\\n"
+            """    -d '{"number": "+4915100000001", "recipients": ["+4915100000011"], "message": "Hello"}'\n"""
+            f"  curl {base}/v1/receive/+4915100000001\n",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,78 @@
+"""Composition: builds the parts from the settings, starts them, stops them in order. The only place where everything meets."""
+
+import asyncio
+import gc
+import logging
+import signal
+from collections.abc import Callable
+
+from signal_courier.engine.base import Engine
+from signal_courier.engine.commands import Commands
+from signal_courier.http import compat
+from signal_courier.http.server import HttpServer
+from signal_courier.http.services import Services
+from signal_courier.settings import Settings
+
+_LOGGER = logging.getLogger(__name__)
+
+
+class Courier:
+    """The running service."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.engine = _engine_of(settings)
+        self.commands = Commands(self.engine)
+        self.services = Services(settings=settings, engine=self.engine, commands=self.commands)
+        self.server = HttpServer(self.services, compat.TABLES, host=settings.host, port=settings.port, open_to_all=settings.auth == "open")
+
+    async def start(self) -> None:
+        """Start every part; HTTP is open before signal-cli is up. Raises what makes a start impossible."""
+        prepare_folders(self.settings)
+        await self.server.start()
+        await self.engine.start(_ignore)
+
+    async def stop(self) -> None:
+        """Stop within 5 s: first no new requests, then signal-cli, then the database."""
+        await self.server.stop()
+        await self.engine.stop()
+
+
+def _ignore(_envelope: bytes) -> None:
+    """Replaced by the inbox."""
+
+
+def prepare_folders(settings: Settings) -> None:
+    """Make our folders, private to this user, and empty the temporary one."""
+    for folder in (settings.data_dir, settings.spool_dir, settings.uploads_dir):
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for left in settings.spool_dir.iterdir():
+        if left.is_file():
+            left.unlink(missing_ok=True)
+
+
+def _engine_of(settings: Settings) -> Engine:
+    if settings.engine == "simulator":
+        from signal_courier.engine.simulator import Simulator  # noqa: PLC0415  # who runs the real one never loads it
+
+        return Simulator(settings.data_dir / "simulator", settings.signal_cli_config_dir)
+    raise ValueError(settings.engine)
+
+
+async def serve(settings: Settings, on_ready: Callable[[Courier], None]) -> None:
+    """Run until SIGTERM or SIGINT."""
+    courier = Courier(settings)
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    try:
+        await courier.start()
+        on_ready(courier)
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 20)
+        await stop.wait()
+        _LOGGER.info("stopping")
+    finally:
+        await courier.stop()

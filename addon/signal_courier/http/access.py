@@ -1,0 +1,64 @@
+"""Who may connect at all: by default only this machine, and no web page of somebody else."""
+
+import ipaddress
+from urllib.parse import urlsplit
+
+from aiohttp import web
+
+from signal_courier.http.problems import Forbidden
+
+
+class Door:
+    """Checks a request before anything of it is read.
+
+    While `open_to_all` is false only loopback addresses are served, and the Host header must be an address or `localhost`
+    (a foreign name that points to this machine is a web page's trick). A foreign Origin is refused always.
+    """
+
+    def __init__(self, *, open_to_all: bool) -> None:
+        self._open = open_to_all
+
+    def check(self, request: web.BaseRequest) -> None:
+        """Raises `Forbidden`."""
+        origin = request.headers.get("Origin")
+        if not self._open:
+            if not _is_loopback(request.remote):
+                raise Forbidden("This address is not served: set COURIER_AUTH=open to serve the whole network without a password", 401)
+            if not _is_local_name(request.headers.get("Host")):
+                raise Forbidden("The Host header names a host that is not served", 421)
+        if origin is not None and not _same_host(origin, request.headers.get("Host")):
+            raise Forbidden("Requests from web pages of other origins are refused")
+
+
+_known: dict[str | None, bool] = {None: True, "127.0.0.1": True, "::1": True}
+
+
+def _is_loopback(remote: str | None) -> bool:
+    known = _known.get(remote)
+    if known is None:
+        try:
+            address = ipaddress.ip_address((remote or "").partition("%")[0])
+        except ValueError:
+            return False
+        mapped = getattr(address, "ipv4_mapped", None)
+        known = (mapped or address).is_loopback
+        if len(_known) < 1024:
+            _known[remote] = known
+    return known
+
+
+def _is_local_name(host: str | None) -> bool:
+    if host is None:
+        return True
+    name = urlsplit(f"//{host}").hostname or ""
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def _same_host(origin: str, host: str | None) -> bool:
+    return host is not None and urlsplit(origin).netloc.lower() == host.lower()

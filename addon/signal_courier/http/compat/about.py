@@ -1,0 +1,73 @@
+"""`/v1/about` and `/v1/health`: what clients ask first."""
+
+import msgspec
+from aiohttp import web
+
+from signal_courier import __version__
+from signal_courier.http.answers import empty, json_answer
+from signal_courier.http.call import Call
+from signal_courier.http.routing import Answer, RouteTable
+from signal_courier.model.dialects import Dialect
+
+routes = RouteTable("General")
+
+_RELEASES = {Dialect.V0_101: "0.101", Dialect.V0_100: "0.100", Dialect.MORPH027: "0.101"}
+
+
+class About(msgspec.Struct):
+    """What this service is and can; the keys of upstream and of morph027 together."""
+
+    versions: tuple[str, ...]
+    build: int
+    mode: str
+    """Always `json-rpc`: clients decide by it whether messages can be pushed to them, and they can in every mode."""
+    version: str
+    """The release of bbernhard/signal-cli-rest-api whose behaviour the caller gets."""
+    capabilities: dict[str, tuple[str, ...]]
+    signal_cli: str
+    """Version of signal-cli, empty until it is known."""
+    courier: str
+    """Version of this service."""
+
+
+@routes.add("GET", "/v1/about", scope=None, answers=[Answer(200, "Versions and capabilities.", About)])
+async def about(call: Call[None, None]) -> web.StreamResponse:
+    """Tell versions and capabilities."""
+    settings = call.services.settings
+    return json_answer(
+        About(
+            versions=("v1", "v2"),
+            build=2,
+            mode="json-rpc",
+            version=settings.build_version or _RELEASES[call.dialect],
+            capabilities={"v2/send": ("quotes", "mentions")},
+            signal_cli=call.services.engine.status.version or "",
+            courier=__version__,
+        )
+    )
+
+
+class Health(msgspec.Struct):
+    """The JSON form of health, for those who ask for it."""
+
+    status: str
+
+
+class HealthQuery(msgspec.Struct):
+    """How to answer."""
+
+    format: str = ""
+
+
+@routes.add(
+    "GET", "/v1/health", scope=None, query=HealthQuery, quiet=True,
+    answers=[Answer(204, "The service is alive."), Answer(200, "The same as JSON, when asked for.", Health, example={"status": "ok"})],
+)  # fmt: skip
+async def health(call: Call[None, HealthQuery]) -> web.StreamResponse:
+    """Tell whether the service is alive.
+
+    204 without a body, as clients expect; JSON with `?format=json` or `Accept: application/json`.
+    """
+    if call.query.format == "json" or call.request.headers.get("Accept", "").partition(";")[0].strip() == "application/json":
+        return json_answer(Health("ok"))
+    return empty()

@@ -1,0 +1,106 @@
+"""Which answer an error becomes. One table; no handler words its own."""
+
+import http
+import logging
+
+import msgspec
+from aiohttp import web
+
+from signal_courier.engine import errors
+from signal_courier.http.answers import json_answer, text_answer
+from signal_courier.model.errors import InvalidValue, MissingThing, TooLarge
+from signal_courier.store.errors import StoreBusy
+
+_LOGGER = logging.getLogger(__name__)
+
+
+class UndecodableBody(Exception):
+    """The body is no JSON, or has other types than the route takes. `text` is told to the caller."""
+
+    def __init__(self, text: str, *, plain: bool = True) -> None:
+        super().__init__(text)
+        self.text = text
+        self.plain = plain
+
+
+class Forbidden(Exception):
+    """The caller may not: `text` says why."""
+
+    def __init__(self, text: str, status: int = 403) -> None:
+        super().__init__(text)
+        self.text = text
+        self.status = status
+
+
+class Problem(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """The error body of the drop-in routes: upstream's key and morph027's three."""
+
+    error: str
+    message: str
+    description: str
+    status: int
+    challenge_tokens: tuple[str, ...] = ()
+    account: str | None = None
+
+
+UNTRUSTED = "Unable to complete request due to untrusted recipient keys"
+UNREACHABLE = "signal-cli is not available: {reason}"
+RATE_LIMIT_ADVICE = (
+    "{text}. Use the attached challenge tokens to lift the rate limit restrictions via the "
+    "'/v1/accounts/{{number}}/rate-limit-challenge' endpoint."
+)
+
+
+def problem(text: str, status: int, *, challenge_tokens: tuple[str, ...] = (), account: str | None = None) -> web.Response:
+    """The drop-in error answer."""
+    body = Problem(
+        error=text,
+        message=text,
+        description=http.HTTPStatus(status).phrase,
+        status=status,
+        challenge_tokens=challenge_tokens,
+        account=account,
+    )
+    return json_answer(body, status)
+
+
+def answer_to(error: Exception, failure: int = 400) -> web.Response:
+    """The answer that an error becomes; `failure` is the route's status for what signal-cli refuses."""
+    match error:
+        case UndecodableBody():
+            answer = problem(error.text, 400)
+            if error.plain:
+                answer.headers["Content-Type"] = "text/plain; charset=utf-8"
+            return answer
+        case InvalidValue():
+            return problem(error.message, 400)
+        case MissingThing():
+            return problem(error.message, 404)
+        case TooLarge():
+            return problem(error.message, 413)
+        case Forbidden():
+            return problem(error.text, error.status)
+        case errors.EngineUnavailable():
+            answer = problem(UNREACHABLE.format(reason=error.message), 503)
+            answer.headers["Retry-After"] = "5"
+            return answer
+        case errors.EngineTimeout():
+            return problem(error.message, 504)
+        case errors.Unsupported():
+            return problem(error.message, 501)
+        case errors.UntrustedIdentity():
+            return problem(UNTRUSTED, failure)
+        case errors.EngineError():
+            return problem(error.message, failure)
+        case StoreBusy():
+            answer = problem(str(error), 503)
+            answer.headers["Retry-After"] = "5"
+            return answer
+        case _:
+            _LOGGER.error("a request failed", exc_info=error)
+            return problem("Oops! something went wrong. The log of the service says more.", 500)
+
+
+def not_found() -> web.Response:
+    """No such route, in upstream's words."""
+    return text_answer("404 page not found", 404)

@@ -1,0 +1,67 @@
+"""Query strings, read into a struct that the route declares."""
+
+import types
+import typing
+from typing import Any
+
+import msgspec
+from multidict import MultiMapping
+
+from signal_courier.model.errors import InvalidValue
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """Annotates a query field whose wrong values have a text of their own: `Annotated[int, Refusal("…")]`."""
+
+    text: str
+
+
+_REFUSALS = {
+    bool: "Couldn't process request - {name} parameter needs to be either 'true' or 'false'",
+    int: "Couldn't process request - {name} needs to be numeric!",
+}
+
+
+class QueryReader:
+    """Reads one kind of query. Fields may be `str`, `int`, `bool` (exactly `true` or `false`) or `list[str]`, each with a default."""
+
+    def __init__(self, struct: type[msgspec.Struct]) -> None:
+        self._struct = struct
+        self._fields: list[tuple[str, str, type, str]] = []
+        hints = typing.get_type_hints(struct, include_extras=True)
+        for info in msgspec.structs.fields(struct):
+            hint = hints[info.name]
+            refusal = next((note.text for note in getattr(hint, "__metadata__", ()) if isinstance(note, Refusal)), None)
+            kind = _kind_of(hint)
+            self._fields.append((info.name, info.encode_name, kind, refusal or _REFUSALS.get(kind, "").format(name=info.encode_name)))
+
+    def read(self, query: MultiMapping[str]) -> msgspec.Struct:
+        """The struct for a query; raises `InvalidValue` that names the parameter."""
+        values: dict[str, Any] = {}
+        for name, key, kind, refusal in self._fields:
+            if key not in query:
+                continue
+            text = query[key]
+            if kind is list:
+                values[name] = query.getall(key)
+            elif kind is bool:
+                if text not in ("true", "false"):
+                    raise InvalidValue(key, refusal)
+                values[name] = text == "true"
+            elif kind is int:
+                if not (text.removeprefix("-").isascii() and text.removeprefix("-").isdigit() and len(text) < 19):
+                    raise InvalidValue(key, refusal)
+                values[name] = int(text)
+            else:
+                values[name] = text
+        return self._struct(**values)
+
+
+def _kind_of(hint: object) -> type:
+    while typing.get_origin(hint) is typing.Annotated:
+        hint = typing.get_args(hint)[0]
+    if typing.get_origin(hint) in (typing.Union, types.UnionType):
+        hint = next(arg for arg in typing.get_args(hint) if arg is not types.NoneType)
+        return _kind_of(hint)
+    origin = typing.get_origin(hint) or hint
+    return origin if isinstance(origin, type) else str

@@ -1,0 +1,240 @@
+"""One declaration a route: router, validation, access and OpenAPI all come from it.
+
+    routes = RouteTable("Groups")
+
+    @routes.add("POST", "/v1/groups/{number}", scope=Scope.GROUPS, body=CreateGroup, answers=[Answer(201, "The group.", GroupCreated)])
+    async def create_group(call: Call[CreateGroup]) -> web.StreamResponse:
+        \"\"\"Create a group.\"\"\"
+
+The first line of the handler's docstring is the summary in the documentation, the rest its description.
+"""
+
+import inspect
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+from urllib.parse import unquote_to_bytes
+
+import msgspec
+from aiohttp import web
+
+from signal_courier.access.scopes import Scope
+from signal_courier.http.call import Call
+from signal_courier.http.query import QueryReader
+from signal_courier.model.dialects import Dialect
+
+type Example = Mapping[str, object] | Sequence[object] | str | int | bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One answer that a route can give, as the documentation tells it."""
+
+    status: int
+    description: str
+    type: object = None
+    """A msgspec struct or a type made of them; `None` = empty body."""
+    media: str = "application/json"
+    example: Example = None
+
+
+class Handler[B, Q](Protocol):
+    """What serves a route."""
+
+    def __call__(self, call: Call[B, Q], /) -> Awaitable[web.StreamResponse]:
+        """Answer the call; exceptions become answers through `http.problems`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """The whole truth about one route."""
+
+    method: str
+    path: str
+    """With `{name}` for one segment and `{name:path}` for one or more (ids that may hold a slash)."""
+    handler: Handler[object, object] = field(repr=False)
+    tag: str
+    scope: Scope | None
+    body: type[msgspec.Struct] | None = None
+    body_optional: bool = False
+    """An empty body counts as `{}`."""
+    body_example: Example = None
+    uploads: bool = False
+    """The body may be multipart or raw bytes; the handler reads it itself."""
+    query: type[msgspec.Struct] | None = None
+    reader: QueryReader | None = None
+    answers: tuple[Answer, ...] = ()
+    failure: int = 400
+    """The status when signal-cli refuses."""
+    documented: bool = True
+    quiet: bool = False
+    """Not in the access log (health checks)."""
+    websocket: bool = False
+
+    @property
+    def summary(self) -> str:
+        """What it does, in one line."""
+        return (inspect.getdoc(self.handler) or "").partition("\n")[0].rstrip(".")
+
+    @property
+    def description(self) -> str:
+        """What else there is to say."""
+        return (inspect.getdoc(self.handler) or "").partition("\n")[2].strip()
+
+    @property
+    def name(self) -> str:
+        """The handler's name: unique, used as `operationId`."""
+        return getattr(self.handler, "__name__", "route")
+
+
+class RouteTable:
+    """The routes of one topic, in the order in which they are declared."""
+
+    def __init__(self, tag: str) -> None:
+        self.tag = tag
+        self._routes: list[Route] = []
+
+    def __iter__(self) -> Iterator[Route]:
+        return iter(self._routes)
+
+    def add[B, Q](
+        self,
+        method: str,
+        path: str,
+        *,
+        scope: Scope | None,
+        body: type[B] | None = None,
+        body_optional: bool = False,
+        body_example: Example = None,
+        uploads: bool = False,
+        query: type[Q] | None = None,
+        answers: Iterable[Answer] = (),
+        failure: int = 400,
+        documented: bool = True,
+        quiet: bool = False,
+        websocket: bool = False,
+    ) -> Callable[[Handler[B, Q]], Handler[B, Q]]:
+        """Declare a route."""
+
+        def declare(handler: Handler[B, Q]) -> Handler[B, Q]:
+            self._routes.append(
+                Route(
+                    method=method,
+                    path=path,
+                    handler=handler,  # type: ignore[arg-type]  # a route is called only with what it declares
+                    tag=self.tag,
+                    scope=scope,
+                    body=body,  # type: ignore[arg-type]  # B is a struct
+                    body_optional=body_optional,
+                    body_example=body_example,
+                    uploads=uploads,
+                    query=query,  # type: ignore[arg-type]  # Q is a struct
+                    reader=QueryReader(query) if query is not None else None,
+                    answers=tuple(answers),
+                    failure=failure,
+                    documented=documented,
+                    quiet=quiet,
+                    websocket=websocket,
+                )
+            )
+            return handler
+
+        return declare
+
+
+@dataclass(slots=True)
+class _Node:
+    fixed: "dict[str, _Node]" = field(default_factory=dict)
+    one: "_Node | None" = None
+    many: "_Node | None" = None
+    routes: dict[str, tuple[Route, tuple[str, ...]]] = field(default_factory=dict)
+
+
+class Match(msgspec.Struct, frozen=True):
+    """A request's route."""
+
+    route: Route
+    path: Mapping[str, str]
+    """Path parameters, percent-decoded once."""
+    dialect: Dialect | None = None
+    """Asked for by the prefix `/d/<dialect>`."""
+
+
+class Router:
+    """Finds the route of a request by its raw path, so that an encoded slash stays inside its segment."""
+
+    def __init__(self, tables: Iterable[Iterable[Route]]) -> None:
+        self.routes: list[Route] = [route for table in tables for route in table]
+        self._root = _Node()
+        self._static: dict[tuple[str, str], Match] = {}
+        for route in self.routes:
+            self._insert(route)
+
+    def _insert(self, route: Route) -> None:
+        node, names = self._root, []
+        for segment in route.path.strip("/").split("/"):
+            if not segment.startswith("{"):
+                node = node.fixed.setdefault(segment, _Node())
+                continue
+            name, _, kind = segment[1:-1].partition(":")
+            names.append(name)
+            if kind == "path":
+                node.many = node.many or _Node()
+                node = node.many
+            else:
+                node.one = node.one or _Node()
+                node = node.one
+        if route.method in node.routes:
+            raise ValueError(f"{route.method} {route.path} is declared twice")
+        node.routes[route.method] = (route, tuple(names))
+        if not names:
+            self._static[route.method, route.path] = Match(route, {})
+
+    def match(self, method: str, raw_path: str) -> Match | None:
+        """The route for a method and the raw request target, `None` when there is none."""
+        path, _, _ = raw_path.partition("?")
+        if found := self._static.get((method, path)):
+            return found
+        segments = path.strip("/").split("/")
+        dialect = None
+        if len(segments) > 2 and segments[0] == "d":
+            try:
+                dialect = Dialect(segments[1])
+            except ValueError:
+                return None
+            del segments[:2]
+        if not segments or len(segments) > 64:
+            return None
+        values: list[str] = []
+        found_route = _find(self._root, segments, 0, method, values)
+        if found_route is None:
+            return None
+        route, names = found_route
+        return Match(route, dict(zip(names, values, strict=True)), dialect)
+
+
+def _find(node: _Node, segments: list[str], at: int, method: str, values: list[str]) -> tuple[Route, tuple[str, ...]] | None:
+    if at == len(segments):
+        return node.routes.get(method)
+    segment = segments[at]
+    fixed = node.fixed.get(segment)
+    if fixed is not None and (found := _find(fixed, segments, at + 1, method, values)) is not None:
+        return found
+    if node.one is not None and segment:
+        values.append(_decode(segment))
+        if (found := _find(node.one, segments, at + 1, method, values)) is not None:
+            return found
+        values.pop()
+    if node.many is not None:
+        for end in range(at + 1, len(segments) + 1):
+            values.append(_decode("/".join(segments[at:end])))
+            if (found := _find(node.many, segments, end, method, values)) is not None:
+                return found
+            values.pop()
+    return None
+
+
+def _decode(segment: str) -> str:
+    if "%" not in segment:
+        return segment
+    return unquote_to_bytes(segment).decode(errors="surrogateescape")

@@ -1,0 +1,16 @@
+"""What handlers may use: the parts of the house below HTTP, put together by `courier`."""
+
+from dataclasses import dataclass
+
+from signal_courier.engine.base import Engine
+from signal_courier.engine.commands import Commands
+from signal_courier.settings import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """One of each."""
+
+    settings: Settings
+    engine: Engine
+    commands: Commands

@@ -1,0 +1,18 @@
+"""What can be wrong with a value from outside."""
+
+
+class InvalidValue(ValueError):
+    """A value that cannot be taken. `field` names it as the caller spelled it, `message` tells the caller what is wrong."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
+        self.message = message
+
+
+class MissingThing(InvalidValue):
+    """The value is well formed, but there is no such thing here."""
+
+
+class TooLarge(InvalidValue):
+    """More than is taken: a body, a text, an attachment."""

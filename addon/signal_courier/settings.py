@@ -1,0 +1,369 @@
+"""Every setting once: name, option, default, check and text. Nothing else reads the environment."""
+
+import argparse
+import ipaddress
+import os
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import MISSING, Field, dataclass, field, fields
+from pathlib import Path
+from typing import Any, Literal, cast
+from urllib.parse import urlsplit
+
+from signal_courier.model.dialects import Dialect
+
+Mode = Literal["normal", "native", "json-rpc", "json-rpc-native"]
+LogLevel = Literal["debug", "info", "warn", "error"]
+TextMode = Literal["normal", "styled"]
+TrustMode = Literal["on-first-use", "always", "never"]
+EngineKind = Literal["signal-cli", "simulator"]
+Auth = Literal["token", "open"]
+
+
+class SettingError(ValueError):
+    """A setting with a value that cannot be; the text names it and says why."""
+
+
+def _choice(*allowed: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text.lower() not in allowed:
+            raise ValueError(f"must be one of {', '.join(allowed)}")
+        return text.lower()
+
+    return parse
+
+
+def _flag(text: str) -> bool:
+    lowered = text.strip().lower()
+    if lowered in ("true", "1", "yes", "on"):
+        return True
+    if lowered in ("false", "0", "no", "off"):
+        return False
+    raise ValueError("must be true or false")
+
+
+def _whole(low: int, high: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        try:
+            number = int(text)
+        except ValueError:
+            raise ValueError("must be a whole number") from None
+        if not low <= number <= high:
+            raise ValueError(f"must be between {low} and {high}")
+        return number
+
+    return parse
+
+
+def _path(text: str) -> Path:
+    return Path(text).expanduser().absolute()
+
+
+def _text(text: str) -> str:
+    return text
+
+
+def _host(text: str) -> str:
+    if text == "localhost":
+        return text
+    try:
+        ipaddress.ip_address(text.strip("[]"))
+    except ValueError:
+        if not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?", text):
+            raise ValueError("must be an address or a host name") from None
+    return text.strip("[]")
+
+
+def _account(text: str) -> str:
+    number = text if text.startswith("+") else f"+{text}"
+    if not re.fullmatch(r"\+\d{3,15}", number):
+        raise ValueError("must be a phone number such as +4915100000001")
+    return number
+
+
+def _web_address(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("must be an http or https address")
+    return text
+
+
+def _socket(text: str) -> str:
+    if re.fullmatch(r"unix:/.+|tcp:(\[[0-9A-Fa-f:]+\]|[^:\[\]]+):\d{1,5}", text):
+        return text
+    raise ValueError("must be unix:/path or tcp:host:port")
+
+
+def _cron(text: str) -> str:
+    from datetime import UTC, datetime  # noqa: PLC0415  # only who sets a schedule pays for it
+
+    from cronsim import CronSim, CronSimError  # noqa: PLC0415
+
+    try:
+        CronSim(text, datetime.now(UTC))
+    except CronSimError as error:
+        raise ValueError(f"must be a cron expression with five fields ({error})") from None
+    return text
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """What a setting is called outside, and how it is read."""
+
+    variable: str
+    parse: Callable[[str], Any]
+    help: str
+    aliases: tuple[str, ...] = ()
+    group: str = "Service"
+    shown_default: str | None = None
+
+
+def _setting(  # noqa: PLR0913
+    default: object,
+    variable: str,
+    parse: Callable[[str], Any],
+    text: str,
+    *,
+    aliases: tuple[str, ...] = (),
+    group: str = "Service",
+    shown_default: str | None = None,
+) -> Any:  # noqa: ANN401  # a field's default, as dataclasses.field gives it
+    declared = Declared(variable, parse, text, aliases, group, shown_default)
+    if callable(default):
+        return field(default_factory=cast("Callable[[], object]", default), metadata={"setting": declared})
+    return field(default=default, metadata={"setting": declared})
+
+
+_UPSTREAM = "As in bbernhard/signal-cli-rest-api"
+_MORPH = "PYTHON_SIGNAL_CLI_REST_API_"
+
+
+def _default_data_dir() -> Path:
+    return Path.home() / ".local/share/signal-courier"
+
+
+def _default_config_dir() -> Path:
+    return Path.home() / ".local/share/signal-cli"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The service's settings. Durations in seconds, sizes in bytes unless a name says otherwise."""
+
+    host: str = _setting("127.0.0.1", "COURIER_HOST", _host, "address to listen on", aliases=(f"{_MORPH}HOST",))
+    port: int = _setting(8080, "PORT", _whole(0, 65535), "port to listen on, 0 = any free one", aliases=(f"{_MORPH}PORT",))
+    data_dir: Path = _setting(
+        _default_data_dir,
+        "COURIER_DATA_DIR",
+        _path,
+        "our database, uploads, temporary files",
+        shown_default="~/.local/share/signal-courier",
+    )
+    dialect: Dialect = _setting(
+        Dialect.V0_101, "COURIER_DIALECT", lambda text: Dialect(_choice(*Dialect)(text)), "answers of 0.101, 0.100 or morph027"
+    )
+    auth: Auth = _setting("token", "COURIER_AUTH", _choice("token", "open"), "token = only this machine; open = everybody on the network")
+    engine: EngineKind = _setting(
+        "signal-cli", "COURIER_ENGINE", _choice("signal-cli", "simulator"), "signal-cli, or simulator to try things without a phone"
+    )
+    inbox_days: int = _setting(30, "COURIER_INBOX_DAYS", _whole(1, 3650), "days for which received messages are kept")
+    inbox_max: int = _setting(100_000, "COURIER_INBOX_MAX", _whole(100, 10_000_000), "how many received messages are kept at most")
+    attachment_days: int = _setting(30, "COURIER_ATTACHMENT_DAYS", _whole(1, 3650), "days for which received attachments are kept")
+    idle_minutes: int = _setting(
+        2, "COURIER_IDLE_MINUTES", _whole(1, 1440), "minutes without a call after which MODE=normal stops signal-cli"
+    )
+    body_limit_mib: int = _setting(100, "COURIER_BODY_LIMIT_MIB", _whole(1, 2048), "largest request body, in MiB")
+    attachment_urls: bool = _setting(
+        False, "COURIER_ATTACHMENT_URLS", _flag, "take https addresses as attachments and fetch them (public addresses only)"
+    )
+    attachment_urls_private: bool = _setting(
+        False, "COURIER_ATTACHMENT_URLS_PRIVATE", _flag, "fetch attachments from private addresses too (http allowed there)"
+    )
+
+    signal_cli: Path | None = _setting(
+        None, "SIGNAL_CLI", _path, "the signal-cli to supervise", group="signal-cli", shown_default="found on PATH or installed"
+    )
+    signal_cli_socket: str | None = _setting(
+        None, "SIGNAL_CLI_SOCKET", _socket, "attach to a running daemon instead: unix:/path or tcp:host:port", group="signal-cli"
+    )
+    signal_cli_config_dir: Path = _setting(
+        _default_config_dir, "SIGNAL_CLI_CONFIG_DIR", _path, "signal-cli's data folder", group="signal-cli",
+        shown_default="~/.local/share/signal-cli",
+    )  # fmt: skip
+    java_opts: str = _setting("", "JAVA_OPTS", _text, "options for signal-cli's Java", group="signal-cli")
+
+    mode: Mode = _setting(
+        "normal", "MODE", _choice("normal", "native", "json-rpc", "json-rpc-native"),
+        "normal, native: signal-cli starts when needed; json-rpc, json-rpc-native: always on", group=_UPSTREAM,
+    )  # fmt: skip
+    log_level: LogLevel = _setting("info", "LOG_LEVEL", _choice("debug", "info", "warn", "error"), "how much is logged", group=_UPSTREAM)
+    build_version: str | None = _setting(
+        None, "BUILD_VERSION", _text, "version that /v1/about tells", group=_UPSTREAM, shown_default="of the dialect"
+    )
+    command_timeout: int = _setting(
+        120, "SIGNAL_CLI_CMD_TIMEOUT", _whole(1, 3600), "longest wait for signal-cli, in seconds", group=_UPSTREAM
+    )
+    default_text_mode: TextMode = _setting(
+        "normal", "DEFAULT_SIGNAL_TEXT_MODE", _choice("normal", "styled"), "text mode of messages that name none", group=_UPSTREAM
+    )
+    default_account: str | None = _setting(
+        None,
+        "COURIER_ACCOUNT",
+        _account,
+        "sender of messages that name none",
+        aliases=(f"{_MORPH}ACCOUNT",),
+        shown_default="the only account",
+    )
+    receive_webhook_url: str | None = _setting(
+        None, "RECEIVE_WEBHOOK_URL", _web_address, "every received message is posted there", group=_UPSTREAM
+    )
+    auto_receive_schedule: str | None = _setting(
+        None, "AUTO_RECEIVE_SCHEDULE", _cron, "when to fetch messages while signal-cli is not always on (cron)", group=_UPSTREAM
+    )
+    auto_receive_timeout: int = _setting(
+        10, "AUTO_RECEIVE_SCHEDULE_RECEIVE_TIMEOUT", _whole(1, 3600), "seconds that such a fetch lasts", group=_UPSTREAM
+    )
+    auto_receive_ignore_attachments: bool = _setting(
+        False, "AUTO_RECEIVE_SCHEDULE_IGNORE_ATTACHMENTS", _flag, "do not download attachments", group=_UPSTREAM
+    )
+    auto_receive_ignore_stories: bool = _setting(False, "AUTO_RECEIVE_SCHEDULE_IGNORE_STORIES", _flag, "leave stories out", group=_UPSTREAM)
+    auto_receive_ignore_avatars: bool = _setting(
+        False, "AUTO_RECEIVE_SCHEDULE_IGNORE_AVATARS", _flag, "do not download avatars", group=_UPSTREAM
+    )
+    auto_receive_ignore_stickers: bool = _setting(
+        False, "AUTO_RECEIVE_SCHEDULE_IGNORE_STICKERS", _flag, "do not download stickers", group=_UPSTREAM
+    )
+    auto_receive_send_read_receipts: bool = _setting(
+        False, "AUTO_RECEIVE_SCHEDULE_SEND_READ_RECEIPTS", _flag, "mark what is fetched as read", group=_UPSTREAM
+    )
+    ignore_attachments: bool = _setting(False, "JSON_RPC_IGNORE_ATTACHMENTS", _flag, "do not download attachments", group=_UPSTREAM)
+    ignore_stories: bool = _setting(False, "JSON_RPC_IGNORE_STORIES", _flag, "do not receive stories", group=_UPSTREAM)
+    ignore_avatars: bool = _setting(False, "JSON_RPC_IGNORE_AVATARS", _flag, "do not download avatars", group=_UPSTREAM)
+    ignore_stickers: bool = _setting(False, "JSON_RPC_IGNORE_STICKERS", _flag, "do not download stickers", group=_UPSTREAM)
+    trust_new_identities: TrustMode = _setting(
+        "on-first-use", "JSON_RPC_TRUST_NEW_IDENTITIES", _choice("on-first-use", "always", "never"),
+        "whether a new safety number is trusted: on-first-use, always, never", group=_UPSTREAM,
+    )  # fmt: skip
+    swagger_host: str | None = _setting(
+        None, "SWAGGER_HOST", _text, "host:port that the API documentation names", aliases=("SWAGGER_IP", "HOST_IP"), group=_UPSTREAM
+    )
+    swagger_https: bool = _setting(
+        False, "SWAGGER_USE_HTTPS_AS_PREFERRED_SCHEME", _flag, "the API documentation names https first", group=_UPSTREAM
+    )
+
+    @property
+    def on_demand(self) -> bool:
+        """Whether signal-cli is started by the first call and stopped when idle."""
+        return self.mode in ("normal", "native")
+
+    @property
+    def attached(self) -> bool:
+        """Whether somebody else runs signal-cli."""
+        return self.signal_cli_socket is not None
+
+    @property
+    def spool_dir(self) -> Path:
+        """Where uploads lie while a request is answered; emptied at start."""
+        return self.data_dir / "spool"
+
+    @property
+    def uploads_dir(self) -> Path:
+        """Where attachments lie that were uploaded to be sent later."""
+        return self.data_dir / "uploads"
+
+    @property
+    def attachments_dir(self) -> Path:
+        """Where signal-cli puts received attachments."""
+        return self.signal_cli_config_dir / "attachments"
+
+
+def declarations() -> list[tuple[Field[Any], Declared]]:
+    """Every setting with its declaration, in order."""
+    return [(item, item.metadata["setting"]) for item in fields(Settings)]
+
+
+def option_of(name: str) -> str:
+    """The command line's spelling of a setting."""
+    return f"--{name.replace('_', '-')}"
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Give a parser one option a setting, grouped, each with its variable and default."""
+    groups: dict[str, argparse._ArgumentGroup] = {}
+    for item, declared in declarations():
+        group = groups.get(declared.group) or groups.setdefault(declared.group, parser.add_argument_group(declared.group))
+        default = declared.shown_default or _shown(item)
+        group.add_argument(
+            option_of(item.name),
+            dest=item.name,
+            metavar=declared.variable,
+            default=None,
+            help=f"{declared.help} (default: {default})".replace("%", "%%"),
+        )
+
+
+def _shown(item: Field[Any]) -> str:
+    if item.default is MISSING or item.default is None or item.default == "":
+        return "none"
+    if isinstance(item.default, bool):
+        return str(item.default).lower()
+    return str(item.default)
+
+
+def load(options: Mapping[str, str | None], environment: Mapping[str, str] = os.environ) -> tuple[Settings, list[str]]:
+    """Settings from options and environment (an option wins), and warnings to log. Raises `SettingError`."""
+    values: dict[str, Any] = {}
+    for item, declared in declarations():
+        text, source = options.get(item.name), option_of(item.name)
+        if text is None:
+            for variable in (declared.variable, *declared.aliases):
+                if environment.get(variable, "") != "":
+                    text, source = environment[variable], variable
+                    break
+        if text is None:
+            continue
+        try:
+            values[item.name] = declared.parse(text)
+        except ValueError as error:
+            raise SettingError(f"{source}: {error} (it is {text!r})") from None
+    _apply_morph027_socket(values, environment)
+    settings = Settings(**values)
+    return settings, _warnings(settings, environment)
+
+
+def _apply_morph027_socket(values: dict[str, Any], environment: Mapping[str, str]) -> None:
+    host, port = environment.get(f"{_MORPH}JSONRPC_HOST", ""), environment.get(f"{_MORPH}JSONRPC_PORT", "")
+    if "signal_cli_socket" in values or not (host or port):
+        return
+    text = host if host.startswith("unix:/") else f"unix:{host}" if host.startswith("/") else f"tcp:{host or '127.0.0.1'}:{port or 7583}"
+    try:
+        values["signal_cli_socket"] = _socket(text)
+    except ValueError as error:
+        raise SettingError(f"{_MORPH}JSONRPC_HOST, {_MORPH}JSONRPC_PORT: {error} (they make {text!r})") from None
+
+
+def _warnings(settings: Settings, environment: Mapping[str, str]) -> list[str]:
+    """What upstream refuses or needs and this service does not."""
+    found = []
+    if environment.get("USE_NATIVE"):
+        found.append("USE_NATIVE is not needed any more and is ignored: MODE decides")
+    if not settings.on_demand and settings.auto_receive_schedule:
+        found.append("AUTO_RECEIVE_SCHEDULE has nothing to do: with this MODE messages are received all the time")
+    if environment.get("ENABLE_PLUGINS", "").lower() == "true":
+        found.append("ENABLE_PLUGINS is ignored: Lua plugins are not supported")
+    for variable in ("SIGNAL_CLI_UID", "SIGNAL_CLI_GID", "SIGNAL_CLI_CHOWN_ON_STARTUP"):
+        if environment.get(variable):
+            found.append(f"{variable} is ignored: the service does not change its user")
+    if settings.auth == "token" and settings.host not in ("127.0.0.1", "::1", "localhost"):
+        found.append("COURIER_AUTH=token: requests from other machines are refused (tokens are not there yet); open serves everybody")
+    return found
+
+
+def options_from(arguments: argparse.Namespace) -> dict[str, str | None]:
+    """The options that a parsed command line holds."""
+    return {item.name: getattr(arguments, item.name, None) for item, _ in declarations()}
+
+
+def usage_names() -> Sequence[str]:
+    """Every variable that is understood, aliases included."""
+    return [name for _, declared in declarations() for name in (declared.variable, *declared.aliases)]
