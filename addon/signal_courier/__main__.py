@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import ipaddress
 import logging
 import sys
 from collections.abc import Sequence
@@ -45,8 +46,7 @@ def _serve(parsed: argparse.Namespace) -> int:
 
 def _greet(courier: Courier) -> None:
     chosen = courier.settings
-    host = f"[{chosen.host}]" if ":" in chosen.host else chosen.host
-    base = f"http://{'127.0.0.1' if host in ('0.0.0.0', '[::]') else host}:{courier.server.port}"
+    base = f"http://{_reachable(chosen.host)}:{courier.server.port}"
     print(f"Signal Courier {__version__} listens on {base}\nAPI documentation: {base}/swagger/index.html", flush=True)
     if chosen.engine == "simulator":
         json_type = "-H 'Content-Type: application/json'"
@@ -58,6 +58,16 @@ def _greet(courier: Courier) -> None:
             f"  curl {base}/v1/receive/+4915100000001\n",
             flush=True,
         )
+
+
+def _reachable(host: str) -> str:
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host
+    if address.is_unspecified:
+        return "127.0.0.1"
+    return f"[{host}]" if address.version == 6 else host
 
 
 if __name__ == "__main__":

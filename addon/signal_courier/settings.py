@@ -118,7 +118,7 @@ class Declared:
     shown_default: str | None = None
 
 
-def _setting(  # noqa: PLR0913
+def _setting(
     default: object,
     variable: str,
     parse: Callable[[str], Any],
@@ -127,13 +127,14 @@ def _setting(  # noqa: PLR0913
     aliases: tuple[str, ...] = (),
     group: str = "Service",
     shown_default: str | None = None,
-) -> Any:  # noqa: ANN401  # a field's default, as dataclasses.field gives it
+) -> Any:
     declared = Declared(variable, parse, text, aliases, group, shown_default)
     if callable(default):
         return field(default_factory=cast("Callable[[], object]", default), metadata={"setting": declared})
     return field(default=default, metadata={"setting": declared})
 
 
+_USER_VARIABLES = ("SIGNAL_CLI_UID", "SIGNAL_CLI_GID", "SIGNAL_CLI_CHOWN_ON_STARTUP")
 _UPSTREAM = "As in bbernhard/signal-cli-rest-api"
 _MORPH = "PYTHON_SIGNAL_CLI_REST_API_"
 
@@ -351,9 +352,7 @@ def _warnings(settings: Settings, environment: Mapping[str, str]) -> list[str]:
         found.append("AUTO_RECEIVE_SCHEDULE has nothing to do: with this MODE messages are received all the time")
     if environment.get("ENABLE_PLUGINS", "").lower() == "true":
         found.append("ENABLE_PLUGINS is ignored: Lua plugins are not supported")
-    for variable in ("SIGNAL_CLI_UID", "SIGNAL_CLI_GID", "SIGNAL_CLI_CHOWN_ON_STARTUP"):
-        if environment.get(variable):
-            found.append(f"{variable} is ignored: the service does not change its user")
+    found += [f"{variable} is ignored: the service does not change its user" for variable in _USER_VARIABLES if environment.get(variable)]
     if settings.auth == "token" and settings.host not in ("127.0.0.1", "::1", "localhost"):
         found.append("COURIER_AUTH=token: requests from other machines are refused (tokens are not there yet); open serves everybody")
     return found

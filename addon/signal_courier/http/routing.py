@@ -129,7 +129,7 @@ class RouteTable:
                     body_example=body_example,
                     uploads=uploads,
                     query=query,  # type: ignore[arg-type]  # Q is a struct
-                    reader=QueryReader(query) if query is not None else None,
+                    reader=QueryReader(query) if query is not None else None,  # type: ignore[arg-type]  # Q is a struct
                     answers=tuple(answers),
                     failure=failure,
                     documented=documented,
