@@ -294,12 +294,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     for item, declared in declarations():
         group = groups.get(declared.group) or groups.setdefault(declared.group, parser.add_argument_group(declared.group))
         default = declared.shown_default or _shown(item)
+        also = f"; also {', '.join(declared.aliases)}" if declared.aliases else ""
         group.add_argument(
             option_of(item.name),
             dest=item.name,
             metavar=declared.variable,
-            default=None,
-            help=f"{declared.help} (default: {default})".replace("%", "%%"),
+            nargs="?" if declared.parse is _flag else None,
+            const="true" if declared.parse is _flag else None,
+            help=f"{declared.help} (default: {default}{also})".replace("%", "%%"),
         )
 
 

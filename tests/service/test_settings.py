@@ -1,0 +1,110 @@
+"""Every setting has a variable and an option, and a wrong value is refused with its name and the reason."""
+
+import argparse
+
+import pytest
+
+from signal_courier import settings
+from signal_courier.model.dialects import Dialect
+
+
+def _options(*arguments: str) -> dict[str, str | None]:
+    parser = argparse.ArgumentParser()
+    settings.add_options(parser)
+    return settings.options_from(parser.parse_args(arguments))
+
+
+def test_help_lists_every_setting_with_its_variable_and_aliases():
+    parser = argparse.ArgumentParser()
+    settings.add_options(parser)
+    text = parser.format_help()
+    for name in settings.usage_names():
+        assert name in text
+
+
+@pytest.mark.parametrize(
+    "variable,value,reason",
+    [
+        ("PORT", "eighty", "whole number"),
+        ("PORT", "70000", "between 0 and 65535"),
+        ("MODE", "fast", "one of normal, native, json-rpc, json-rpc-native"),
+        ("LOG_LEVEL", "loud", "one of debug"),
+        ("COURIER_DIALECT", "0.99", "one of 0.101, 0.100, morph027"),
+        ("COURIER_AUTH", "none", "one of token, open"),
+        ("COURIER_ENGINE", "carrier-pigeon", "one of signal-cli, simulator"),
+        ("COURIER_HOST", "not a host", "address or a host name"),
+        ("COURIER_INBOX_DAYS", "0", "between 1 and"),
+        ("SIGNAL_CLI_SOCKET", "/run/socket", "unix:/path or tcp:host:port"),
+        ("AUTO_RECEIVE_SCHEDULE", "hourly please", "cron expression"),
+        ("RECEIVE_WEBHOOK_URL", "ftp://10.0.0.1/", "http or https"),
+        ("JSON_RPC_TRUST_NEW_IDENTITIES", "sometimes", "on-first-use"),
+        ("JSON_RPC_IGNORE_STORIES", "perhaps", "true or false"),
+        ("PYTHON_SIGNAL_CLI_REST_API_ACCOUNT", "me", "phone number"),
+        ("PYTHON_SIGNAL_CLI_REST_API_JSONRPC_PORT", "many", "unix:/path or tcp:host:port"),
+    ],
+)
+def test_wrong_value_is_refused_with_name_and_reason(variable: str, value: str, reason: str):
+    with pytest.raises(settings.SettingError) as refused:
+        settings.load({}, {variable: value})
+    assert variable in str(refused.value)
+    assert reason in str(refused.value)
+
+
+def test_option_wins_over_variable():
+    chosen, _ = settings.load(_options("--port", "81", "--ignore-stories"), {"PORT": "82"})
+    assert chosen.port == 81
+    assert chosen.ignore_stories is True
+
+
+def test_wrong_option_is_named_as_option():
+    with pytest.raises(settings.SettingError, match="--port"):
+        settings.load(_options("--port", "x"), {})
+
+
+def test_empty_variable_counts_as_unset():
+    chosen, _ = settings.load({}, {"PORT": "", "MODE": ""})
+    assert (chosen.port, chosen.mode) == (8080, "normal")
+
+
+def test_variables_of_morph027_are_understood():
+    chosen, _ = settings.load(
+        {},
+        {
+            "PYTHON_SIGNAL_CLI_REST_API_ACCOUNT": "4915100000001",
+            "PYTHON_SIGNAL_CLI_REST_API_HOST": "0.0.0.0",
+            "PYTHON_SIGNAL_CLI_REST_API_PORT": "9000",
+            "PYTHON_SIGNAL_CLI_REST_API_JSONRPC_HOST": "10.0.0.7",
+            "COURIER_DIALECT": "morph027",
+        },
+    )
+    assert chosen.default_account == "+4915100000001"
+    assert (chosen.host, chosen.port) == ("0.0.0.0", 9000)
+    assert chosen.signal_cli_socket == "tcp:10.0.0.7:7583"
+    assert chosen.dialect is Dialect.MORPH027
+
+
+def test_unix_socket_of_morph027_is_understood():
+    chosen, _ = settings.load({}, {"PYTHON_SIGNAL_CLI_REST_API_JSONRPC_HOST": "/run/signal-cli/socket"})
+    assert chosen.signal_cli_socket == "unix:/run/signal-cli/socket"
+
+
+@pytest.mark.parametrize(
+    "environment,word",
+    [
+        ({"USE_NATIVE": "1", "MODE": "native"}, "USE_NATIVE"),
+        ({"MODE": "json-rpc", "AUTO_RECEIVE_SCHEDULE": "0 22 * * *"}, "AUTO_RECEIVE_SCHEDULE"),
+        ({"SIGNAL_CLI_UID": "1000"}, "SIGNAL_CLI_UID"),
+        ({"ENABLE_PLUGINS": "true"}, "ENABLE_PLUGINS"),
+    ],
+)
+def test_what_upstream_makes_fatal_is_a_warning(environment: dict[str, str], word: str):
+    _, warnings = settings.load({}, environment)
+    assert any(word in warning for warning in warnings)
+
+
+def test_webhook_and_command_timeout_work_in_every_mode():
+    for mode in ("normal", "native", "json-rpc", "json-rpc-native"):
+        chosen, warnings = settings.load({}, {"MODE": mode, "RECEIVE_WEBHOOK_URL": "http://10.0.0.7/", "SIGNAL_CLI_CMD_TIMEOUT": "60"})
+        assert chosen.receive_webhook_url == "http://10.0.0.7/"
+        assert chosen.command_timeout == 60
+        assert warnings == []
