@@ -8,10 +8,10 @@ python_wanted='>=3.14.2,<3.15'
 need_python() {
     export UV_PYTHON_INSTALL_DIR=$root/.python/standalone
     local private=$root/.python/debian
-    if python=$(env -u UV_PYTHON_INSTALL_DIR "$uv" python find --no-project --no-python-downloads "$python_wanted" 2>/dev/null); then
+    if python=$(env -u UV_PYTHON_INSTALL_DIR "$uv" python find --system --no-project --no-python-downloads "$python_wanted" 2>/dev/null); then
         return
     fi
-    if python=$("$uv" python find --no-project --no-python-downloads --managed-python "$python_wanted" 2>/dev/null); then
+    if python=$("$uv" python find --system --no-project --no-python-downloads --managed-python "$python_wanted" 2>/dev/null); then
         return
     fi
     if [ -x "$private/usr/bin/python3.14" ] && python=$(scripts/python-from-debian "$private"); then
@@ -22,7 +22,7 @@ need_python() {
     mkdir -p "$root/.cache"
     log=$(mktemp "$root/.cache/python.XXXXXX")
     if UV_HTTP_RETRIES=1 "$uv" python install --no-bin 3.14 2> >(tee "$log" >&2) &&
-        python=$("$uv" python find --no-project --no-python-downloads --managed-python "$python_wanted"); then
+        python=$("$uv" python find --system --no-project --no-python-downloads --managed-python "$python_wanted"); then
         rm -f "$log"
         return
     fi

@@ -1,0 +1,75 @@
+"""What `scripts/setup` promises to somebody who has just cloned the project."""
+
+import os
+import re
+import shutil
+import subprocess
+import time
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import signal_courier
+
+ROOT = Path(__file__).parents[2]
+SCRIPTS = [path for path in sorted((ROOT / "scripts").iterdir()) if path.is_file()]
+
+
+def run(*command: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False, env=environment, cwd=ROOT)
+
+
+def table(path: str) -> dict:
+    return tomllib.loads((ROOT / path).read_text())
+
+
+def test_setup_has_nothing_to_do_the_second_time() -> None:
+    if not (ROOT / ".venv/.setup").exists():
+        pytest.skip("this checkout has no .venv of its own: scripts/setup has not run here")
+    begin = time.monotonic()
+    done = run("scripts/setup", PATH=os.environ["PATH"], HOME="")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert time.monotonic() - begin < 1
+
+
+def test_setup_needs_neither_home_nor_locale_nor_a_place_to_stand() -> None:
+    bash = shutil.which("bash") or "bash"
+    for directory in ("/", str(ROOT / "tests")):
+        done = subprocess.run(
+            [bash, "-c", f'cd "{directory}" && . "{ROOT}/scripts/lib/common.sh" && echo "$root" && [ -w "$HOME" ] && pwd -P'],
+            capture_output=True, text=True, timeout=30, check=False,
+            env={"PATH": os.environ["PATH"], "HOME": "/nowhere", "LC_ALL": "xx_XX", "CDPATH": "/tmp"},
+        )  # fmt: skip
+        assert done.stdout.split() == [str(ROOT), str(ROOT)], done.stderr
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
+def test_every_script_can_be_started_and_says_what_it_does(script: Path) -> None:
+    shebang, comment = script.read_text().splitlines()[:2]
+    assert shebang == "#!/usr/bin/env bash"
+    assert comment.startswith("# ")
+    assert comment.endswith((".", ","))
+    assert os.access(script, os.X_OK)
+
+
+@pytest.mark.parametrize(
+    ("ours", "minimum", "wanted"),
+    [("0.9.0", "0.9", True), ("0.13.8", "0.9", True), ("0.8.24", "0.9", False), ("1.0.0", "0.9", True)],
+)
+def test_versions_are_compared_as_numbers(ours: str, minimum: str, wanted: bool) -> None:
+    done = run(
+        "bash", "-c", f". scripts/lib/common.sh; . scripts/lib/tools.sh; newer_or_same {ours} {minimum}", PATH=os.environ["PATH"], HOME="/"
+    )
+    assert (done.returncode == 0) is wanted, done.stderr
+
+
+def test_the_package_and_its_metadata_name_the_same_version() -> None:
+    assert table("addon/pyproject.toml")["project"]["version"] == signal_courier.__version__
+    assert table("pyproject.toml")["project"]["version"] == signal_courier.__version__
+    assert f"## {signal_courier.__version__}" in (ROOT / "CHANGELOG.md").read_text()
+
+
+def test_every_dependency_is_pinned_exactly() -> None:
+    for requirement in [*table("addon/pyproject.toml")["project"]["dependencies"], *table("pyproject.toml")["dependency-groups"]["dev"]]:
+        assert re.fullmatch(r"[A-Za-z0-9._-]+(\[[a-z,]+\])?==[0-9][0-9A-Za-z.]*", requirement), requirement
