@@ -1,0 +1,340 @@
+"""One connection to a signal-cli daemon: lines out, lines in, a future for each call.
+
+The protocol is signal-cli's JSON-RPC: one JSON document a line, UTF-8, requests worked on in parallel, answers in any order.
+"""
+
+import asyncio
+import contextlib
+import logging
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Final
+
+import msgspec
+
+from signal_courier.engine.address import Address, open_connection, quick_ack
+from signal_courier.engine.base import EnvelopeSink, Json, Params
+from signal_courier.engine.deadlines import deadline_of
+from signal_courier.engine.errors import EngineError, EngineFault, EngineTimeout, EngineUnavailable, Rejected, RpcError, error_of
+
+_log = logging.getLogger(__name__)
+
+LONGEST_STRING: Final = 20_000_000
+"""UTF-16 units; one more in any JSON string and signal-cli drops the connection without an answer."""
+LONGEST_LINE: Final = 64 * 1024 * 1024
+"""Bytes; a daemon that writes a longer line is not to be trusted with our memory."""
+MOST_CALLS: Final = 4096
+"""Calls in flight at the same time."""
+_LAST_GASP: Final = 16 * 1024 * 1024
+_READ_SIZE: Final = 256 * 1024
+_NULL: Final = msgspec.Raw(b"null")
+
+
+class _Request(msgspec.Struct):
+    id: int
+    method: str
+    params: Params
+    jsonrpc: str = "2.0"
+
+
+class _Line(msgspec.Struct):
+    """An answer or a notification. Everything that may be large or strange stays raw until it is known to be wanted."""
+
+    id: int | str | None = None
+    result: msgspec.Raw = _NULL
+    error: msgspec.Raw = _NULL
+    method: str | None = None
+    params: msgspec.Raw = _NULL
+
+
+class _Params(msgspec.Struct):
+    """Parameters of a notification; `result` is there with `--receive-mode manual` only."""
+
+    result: msgspec.Raw | None = None
+
+
+_encode = msgspec.json.Encoder().encode
+_decode_line = msgspec.json.Decoder(_Line).decode
+_decode_params = msgspec.json.Decoder(_Params).decode
+_decode_error = msgspec.json.Decoder(RpcError | None).decode
+_ID = re.compile(rb'"id"\s*:\s*"?(\d{1,15})')
+
+
+class RpcConnection(asyncio.Protocol):
+    """Calls and notifications over one open connection; of no use any more once it is lost.
+
+    Make one with `connect`. Not thread-safe; everything happens on the event loop.
+    """
+
+    def __init__(self, sink: EnvelopeSink) -> None:
+        self._sink = sink
+        self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.Transport | None = None
+        self._quick_ack: Callable[[], None] | None = None
+        self._lost: asyncio.Future[None] = self._loop.create_future()
+        self._last_id = 0
+        self._calls: dict[int, tuple[asyncio.Future[msgspec.Raw], float, str]] = {}
+        self._outgoing: list[bytes] = []
+        self._writable = asyncio.Event()
+        self._writable.set()
+        self._incoming: list[bytes] = []
+        self._incoming_size = 0
+        self._alarm: asyncio.TimerHandle | None = None
+
+    # -- calls
+
+    async def call(self, method: str, params: Params, timeout: float | None = None) -> msgspec.Raw:
+        """Ask and wait for the bytes of `result`; `timeout` in seconds, `None` = the method's own deadline.
+
+        Raises `EngineUnavailable` when the connection is or gets lost, `EngineTimeout` when nobody answers, `Rejected` for what
+        signal-cli could not read, and whatever `error_of` makes of an error object.
+        """
+        loop = self._loop
+        deadline = loop.time() + (deadline_of(method, params) if timeout is None else timeout)
+        if not self._writable.is_set():
+            await self._until_writable(method, deadline)
+        if self._lost.done():
+            raise EngineUnavailable("The connection to signal-cli is lost")
+        if len(self._calls) >= MOST_CALLS:
+            raise EngineUnavailable(f"signal-cli has {MOST_CALLS} calls to answer already")
+        self._last_id = number = self._last_id + 1
+        line = _encode(_Request(number, method, params))
+        if len(line) > LONGEST_STRING:
+            _refuse_long_strings(params)
+        future: asyncio.Future[msgspec.Raw] = loop.create_future()
+        self._calls[number] = (future, deadline, method)
+        if self._alarm is None or deadline < self._alarm.when():
+            self._set_alarm(deadline)
+        if not self._outgoing:
+            loop.call_soon(self._flush)
+        self._outgoing.append(line)
+        try:
+            return await future
+        finally:
+            self._calls.pop(number, None)
+
+    async def _until_writable(self, method: str, deadline: float) -> None:
+        try:
+            async with asyncio.timeout_at(deadline):
+                await self._writable.wait()
+        except TimeoutError:
+            raise EngineTimeout(f"signal-cli does not read what is written to it; {method} was not sent") from None
+
+    def _flush(self) -> None:
+        lines = self._outgoing
+        if not lines:
+            return
+        self._outgoing = []
+        if self._transport is None or self._lost.done():
+            return
+        lines.append(b"")
+        self._transport.write(b"\n".join(lines))
+
+    def _set_alarm(self, when: float) -> None:
+        """One timer for all calls, at the earliest deadline; a timer for each would cost more than the call."""
+        if self._alarm is not None:
+            self._alarm.cancel()
+        self._alarm = self._loop.call_at(when, self._expire)
+
+    def _expire(self) -> None:
+        self._alarm = None
+        now = self._loop.time()
+        for future, deadline, method in self._calls.values():
+            if deadline <= now and not future.done():
+                future.set_exception(EngineTimeout(f"signal-cli did not answer {method} in time"))
+        waiting = [deadline for future, deadline, _ in self._calls.values() if not future.done()]
+        if waiting:
+            self._set_alarm(min(waiting))
+
+    # -- life of the connection
+
+    @property
+    def is_open(self) -> bool:
+        """Whether calls can be made."""
+        return self._transport is not None and not self._lost.done()
+
+    async def wait_lost(self) -> None:
+        """Return once the connection is gone, for whatever reason."""
+        await asyncio.shield(self._lost)
+
+    def close(self) -> None:
+        """Hang up; calls in flight fail with `EngineUnavailable`."""
+        self._flush()
+        if self._transport is not None:
+            self._transport.close()
+
+    def abort(self) -> None:
+        """Hang up without waiting for the daemon to take what is still to be written."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Called by asyncio."""
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        self._quick_ack = quick_ack(transport)
+
+    def pause_writing(self) -> None:
+        """Called by asyncio: the daemon reads more slowly than we write."""
+        self._writable.clear()
+
+    def resume_writing(self) -> None:
+        """Called by asyncio."""
+        self._writable.set()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Called by asyncio: take what the daemon managed to write, then fail everything that waits."""
+        for data in self._last_gasp():
+            self.data_received(data)
+        if not self._lost.done():
+            self._lost.set_result(None)
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+        self._writable.set()
+        reason = f": {exc}" if exc else ""
+        for future, _, method in self._calls.values():
+            if not future.done():
+                future.set_exception(EngineUnavailable(f"The connection to signal-cli dropped before it answered {method}{reason}"))
+        self._incoming.clear()
+
+    def _last_gasp(self) -> Iterator[bytes]:
+        """What is still in the kernel. asyncio drops it when a write fails, which is what happens when the daemon is killed."""
+        sock = self._transport.get_extra_info("socket") if self._transport is not None else None
+        if sock is None:
+            return
+        taken = 0
+        while taken < _LAST_GASP:
+            try:
+                data = os.read(sock.fileno(), _READ_SIZE)
+            except OSError:
+                return
+            if not data:
+                return
+            taken += len(data)
+            yield data
+
+    # -- what comes in
+
+    def data_received(self, data: bytes) -> None:
+        """Called by asyncio with any piece of the stream."""
+        if self._quick_ack is not None:
+            self._quick_ack()
+        end = data.rfind(b"\n")
+        if end < 0:
+            self._keep(data)
+            return
+        if self._incoming:
+            self._incoming.append(data[:end])
+            whole = b"".join(self._incoming)
+            self._incoming.clear()
+            self._incoming_size = 0
+        else:
+            whole = data[:end]
+        for line in whole.split(b"\n"):
+            if line:
+                self._take(line)
+        if end + 1 < len(data):
+            self._keep(data[end + 1 :])
+
+    def _keep(self, piece: bytes) -> None:
+        self._incoming.append(piece)
+        self._incoming_size += len(piece)
+        if self._incoming_size > LONGEST_LINE:
+            _log.error("signal-cli wrote a line of more than %d bytes; hanging up", LONGEST_LINE)
+            self._incoming.clear()
+            self._incoming_size = 0
+            self.abort()
+
+    def _take(self, line: bytes) -> None:
+        try:
+            message = _decode_line(line)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            self._take_unreadable(line)
+            return
+        if message.method is not None:
+            self._take_notification(message.method, message.params)
+            return
+        call = self._calls.get(_number(message.id))
+        if call is None:
+            if message.id is None:
+                _log.warning("signal-cli could not read a request: %s", bytes(message.error)[:500].decode(errors="replace"))
+            return
+        future = call[0]
+        if future.done():
+            return
+        if message.error is _NULL or message.error == _NULL:
+            future.set_result(message.result)
+        else:
+            future.set_exception(_error(message.error))
+
+    def _take_unreadable(self, line: bytes) -> None:
+        """Fail the call whose answer this is, as far as that can be told."""
+        _log.error("signal-cli wrote a line of %d bytes that is not JSON-RPC", len(line))
+        _log.debug("The line begins %r", line[:200])
+        found = _ID.search(line)
+        call = self._calls.get(int(found[1])) if found else None
+        if call is not None and not call[0].done():
+            call[0].set_exception(EngineFault(f"signal-cli answered {call[2]} with something that is not JSON-RPC"))
+
+    def _take_notification(self, method: str, params: msgspec.Raw) -> None:
+        if method != "receive":
+            _log.debug("signal-cli reported %s, which nobody asked for", method)
+            return
+        try:
+            result = _decode_params(params).result
+        except msgspec.MsgspecError:
+            _log.error("signal-cli reported an envelope that is not an object")
+            return
+        try:
+            self._sink(bytes(params if result is None else result))
+        except Exception:  # noqa: BLE001 - a failure in the sink, whatever it is, must not cost the envelopes behind this one
+            _log.exception("An envelope could not be taken in")
+
+
+async def connect(address: Address, sink: EnvelopeSink, *, deadline: float = 5.0) -> RpcConnection:
+    """Open a connection within `deadline` seconds; raises `EngineUnavailable`."""
+    try:
+        async with asyncio.timeout(deadline):
+            return await open_connection(address, lambda: RpcConnection(sink))
+    except TimeoutError:
+        raise EngineUnavailable(f"signal-cli does not accept connections at {address}") from None
+    except OSError as error:
+        raise EngineUnavailable(f"signal-cli cannot be reached at {address}: {error.strerror or error}") from error
+
+
+def _number(answered: int | str | None) -> int:
+    """The id as we gave it; some daemons give it back as a string."""
+    if isinstance(answered, int):
+        return answered
+    with contextlib.suppress(ValueError):
+        return int(answered or 0)
+    return 0
+
+
+def _error(raw: msgspec.Raw) -> EngineError:
+    try:
+        error = _decode_error(raw)
+    except msgspec.MsgspecError:
+        error = None
+    if error is None:
+        return EngineFault("signal-cli answered with an error that cannot be read")
+    return error_of(error)
+
+
+def _refuse_long_strings(params: Params) -> None:
+    for name, value in params.items():
+        if _longest(value) > LONGEST_STRING:
+            raise Rejected(f"{name} is longer than {LONGEST_STRING} characters, which is the most that signal-cli takes")
+
+
+def _longest(value: Json) -> int:
+    """Length of the longest string in it, as Java counts."""
+    if isinstance(value, str):
+        return len(value) + sum(1 for character in value if character > "\uffff") if len(value) <= LONGEST_STRING else len(value)
+    if isinstance(value, Mapping):
+        return max((max(_longest(key), _longest(entry)) for key, entry in value.items()), default=0)
+    if isinstance(value, (list, tuple)):
+        return max(map(_longest, value), default=0)
+    return 0

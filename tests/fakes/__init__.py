@@ -1,0 +1,1 @@
+"""Stand-ins for what is far away: a signal-cli daemon, and a signal-cli program."""
