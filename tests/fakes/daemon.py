@@ -250,11 +250,7 @@ class FakeDaemon:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
             async with asyncio.TaskGroup() as answers:
-                while line := await reader.readline():
-                    if len(line) > 20_000_000 and _has_huge_string(line):
-                        break
-                    self._read(connection, line, answers)
-                raise _Gone
+                await self._read_all(connection, reader, answers)
         except* (_Gone, OSError, asyncio.IncompleteReadError):
             pass
         except* asyncio.CancelledError:
@@ -265,6 +261,13 @@ class FakeDaemon:
             writer.close()
             async with self._changed:
                 self._changed.notify_all()
+
+    async def _read_all(self, connection: _Connection, reader: asyncio.StreamReader, answers: asyncio.TaskGroup) -> None:
+        while line := await reader.readline():
+            if len(line) > 20_000_000 and _has_huge_string(line):
+                break
+            self._read(connection, line, answers)
+        raise _Gone
 
     def _read(self, connection: _Connection, line: bytes, answers: asyncio.TaskGroup) -> None:
         try:
@@ -336,7 +339,7 @@ class FakeDaemon:
             return self._subscribe(connection, params.get("account"))
         if method == "unsubscribeReceive":
             subscription = params.get("subscription") if isinstance(params, dict) else params[0]
-            connection.subscriptions.pop(subscription, None)
+            connection.subscriptions.pop(int(subscription or 0), None)
             return {}
         account = params.get("account")
         if account is not None and account not in self.accounts and method not in {"register", "verify", "deleteLocalAccountData"}:
@@ -399,8 +402,7 @@ async def daemon_process(*arguments: str, python: str) -> AsyncIterator[tuple[as
 
 
 async def _main(arguments: argparse.Namespace) -> None:
-    answers = json.loads(Path(arguments.answers).read_text()) if arguments.answers else {}
-    daemon = FakeDaemon(answers, accounts=arguments.accounts.split(","), version=arguments.version, direct=arguments.direct)
+    daemon = FakeDaemon(arguments.answers, accounts=arguments.accounts.split(","), version=arguments.version, direct=arguments.direct)
     async with daemon:
         if arguments.socket:
             address = await daemon.listen_unix(Path(arguments.socket))
@@ -415,7 +417,7 @@ def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--socket")
     parser.add_argument("--tcp", default="127.0.0.1:0")
-    parser.add_argument("--answers", help="JSON file: method → result")
+    parser.add_argument("--answers", type=lambda name: json.loads(Path(name).read_text()), help="JSON file: method → result")
     parser.add_argument("--accounts", default=",".join(DEFAULT_ACCOUNTS))
     parser.add_argument("--version", default="0.14.6")
     parser.add_argument("--direct", action="store_true", help="notifications as with --receive-mode on-start")
@@ -425,5 +427,3 @@ def _parse() -> argparse.Namespace:
 if __name__ == "__main__":
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(_main(_parse()))
-
-

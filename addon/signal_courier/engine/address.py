@@ -6,6 +6,7 @@ import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import override
 
 UNIX_PATH_LIMIT = 107
 """Bytes of path that fit in a `sockaddr_un` (108 with the closing NUL)."""
@@ -17,6 +18,7 @@ class UnixAddress:
 
     path: Path
 
+    @override
     def __str__(self) -> str:
         return f"unix:{self.path}"
 
@@ -28,6 +30,7 @@ class TcpAddress:
     host: str
     port: int
 
+    @override
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"tcp:{host}:{self.port}"

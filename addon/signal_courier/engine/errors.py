@@ -107,8 +107,11 @@ class _Partial(msgspec.Struct):
     results: list[SendResult] | None = None
 
 
+_NULL = msgspec.Raw(b"null")  # msgspec cannot decode into `Raw | None`
+
+
 class _ErrorData(msgspec.Struct):
-    response: msgspec.Raw | None = None
+    response: msgspec.Raw = _NULL
 
 
 class RpcError(msgspec.Struct):
@@ -116,7 +119,7 @@ class RpcError(msgspec.Struct):
 
     code: int = 0
     message: str = ""
-    data: msgspec.Raw | None = None
+    data: msgspec.Raw = _NULL
 
 
 _NETWORK = re.compile(
@@ -167,13 +170,11 @@ def error_of(error: RpcError) -> EngineError:
 
 
 def _response_of(error: RpcError) -> msgspec.Raw | None:
-    if error.data is None:
-        return None
     try:
         data = msgspec.json.decode(error.data, type=_ErrorData | None)
     except msgspec.MsgspecError:
         return None
-    return data.response if data is not None else None
+    return None if data is None or data.response == _NULL else data.response
 
 
 def _results_of(response: msgspec.Raw | None) -> list[SendResult]:

@@ -9,7 +9,7 @@ import logging
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
-from typing import Final
+from typing import Final, override
 
 import msgspec
 
@@ -51,7 +51,7 @@ class _Line(msgspec.Struct):
 class _Params(msgspec.Struct):
     """Parameters of a notification; `result` is there with `--receive-mode manual` only."""
 
-    result: msgspec.Raw | None = None
+    result: msgspec.Raw = _NULL
 
 
 _encode = msgspec.json.Encoder().encode
@@ -169,20 +169,24 @@ class RpcConnection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
+    @override
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Called by asyncio."""
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
         self._quick_ack = quick_ack(transport)
 
+    @override
     def pause_writing(self) -> None:
         """Called by asyncio: the daemon reads more slowly than we write."""
         self._writable.clear()
 
+    @override
     def resume_writing(self) -> None:
         """Called by asyncio."""
         self._writable.set()
 
+    @override
     def connection_lost(self, exc: Exception | None) -> None:
         """Called by asyncio: take what the daemon managed to write, then fail everything that waits."""
         for data in self._last_gasp():
@@ -217,6 +221,7 @@ class RpcConnection(asyncio.Protocol):
 
     # -- what comes in
 
+    @override
     def data_received(self, data: bytes) -> None:
         """Called by asyncio with any piece of the stream."""
         if self._quick_ack is not None:
@@ -288,7 +293,7 @@ class RpcConnection(asyncio.Protocol):
             _log.error("signal-cli reported an envelope that is not an object")
             return
         try:
-            self._sink(bytes(params if result is None else result))
+            self._sink(bytes(params if result is _NULL else result))
         except Exception:  # noqa: BLE001 - a failure in the sink, whatever it is, must not cost the envelopes behind this one
             _log.exception("An envelope could not be taken in")
 
@@ -332,7 +337,7 @@ def _refuse_long_strings(params: Params) -> None:
 def _longest(value: Json) -> int:
     """Length of the longest string in it, as Java counts."""
     if isinstance(value, str):
-        return len(value) + sum(1 for character in value if character > "\uffff") if len(value) <= LONGEST_STRING else len(value)
+        return len(value) if len(value) > LONGEST_STRING or value.isascii() else len(value.encode("utf-16-le", "surrogatepass")) // 2
     if isinstance(value, Mapping):
         return max((max(_longest(key), _longest(entry)) for key, entry in value.items()), default=0)
     if isinstance(value, (list, tuple)):
