@@ -1,0 +1,1 @@
+"""Figures: this service beside its peers, in one run (`scripts/bench`)."""

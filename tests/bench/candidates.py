@@ -1,0 +1,163 @@
+"""The servers that are measured, each a process of its own over the same fake daemon."""
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+_TICK = os.sysconf("SC_CLK_TCK")
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+def free_port() -> int:
+    """A TCP port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass
+class Server:
+    """A running candidate."""
+
+    name: str
+    port: int
+    process: subprocess.Popen[bytes]
+
+    @property
+    def base(self) -> str:
+        """Where it listens."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def cpu(self) -> float:
+        """CPU seconds used so far."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / _TICK
+
+    def memory(self) -> float:
+        """Resident memory now, in MiB."""
+        return int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1]) * _PAGE / 2**20
+
+    def peak(self) -> float:
+        """Largest resident memory since `forget_peak`, in MiB."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(status.partition("VmHWM:")[2].split()[0]) / 1024
+
+    def forget_peak(self) -> None:
+        """Begin to watch the peak anew."""
+        Path(f"/proc/{self.process.pid}/clear_refs").write_text("5")
+
+
+def _wait_for(url: str, process: subprocess.Popen[bytes], deadline: float) -> float:
+    """Seconds until the first answer."""
+    started = time.perf_counter()
+    while True:
+        try:
+            urllib.request.urlopen(url, timeout=5).read()
+            return time.perf_counter() - started
+        except urllib.error.HTTPError:
+            return time.perf_counter() - started
+        except OSError:
+            if process.poll() is not None or time.perf_counter() - started > deadline:
+                raise RuntimeError(f"{url} does not answer; the process says {process.poll()}") from None
+            time.sleep(0.002)
+
+
+def _environment(extra: Mapping[str, str]) -> dict[str, str]:
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "LD_LIBRARY_PATH") if name in os.environ}
+    return {**kept, "PYTHONPATH": f"{REPOSITORY / 'addon'}:{REPOSITORY}", **extra}
+
+
+@contextlib.contextmanager
+def _run(arguments: Sequence[str], extra: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    process = subprocess.Popen(arguments, env=_environment(extra), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        yield process
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+@contextlib.contextmanager
+def daemon(address: str) -> Iterator[subprocess.Popen[bytes]]:
+    """The fake daemon, listening on a socket path or a port."""
+    with _run([sys.executable, "-m", "tests.bench.backend", address], {}) as process:
+        started = time.perf_counter()
+        while not (Path(address).exists() if not address.isdigit() else _listens(int(address))):
+            if time.perf_counter() - started > 10:
+                raise RuntimeError("the fake daemon does not start")
+            time.sleep(0.01)
+        yield process
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@contextlib.contextmanager
+def courier(work: Path, backend: str, extra: Mapping[str, str] | None = None) -> Iterator[Server]:
+    """This service, attached to the daemon at `backend` (`unix:…`), with its usual settings."""
+    port = free_port()
+    data = work / f"courier-{port}"
+    settings = {
+        "PORT": str(port),
+        "MODE": "json-rpc",
+        "SIGNAL_CLI_SOCKET": backend,
+        "COURIER_DATA_DIR": str(data),
+        "SIGNAL_CLI_CONFIG_DIR": str(data / "signal-cli"),
+        **(extra or {}),
+    }
+    with _run([sys.executable, "-m", "signal_courier", "serve"], settings) as process:
+        _wait_for(f"http://127.0.0.1:{port}/v1/health", process, 20)
+        yield Server("Signal Courier", port, process)
+    shutil.rmtree(data, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def bare(work: Path, backend: str) -> Iterator[Server]:
+    """The bare aiohttp server."""
+    del work
+    port = free_port()
+    with _run([sys.executable, "-m", "tests.bench.bare", str(port), backend.removeprefix("unix:")], {}) as process:
+        _wait_for(f"http://127.0.0.1:{port}/v1/about", process, 20)
+        yield Server("bare aiohttp", port, process)
+
+
+@contextlib.contextmanager
+def morph027(work: Path, backend_port: int, python: Path) -> Iterator[Server]:
+    """python-signal-cli-rest-api from an environment of its own, over TCP (it knows no better)."""
+    del work
+    port = free_port()
+    names = {
+        "ACCOUNT": "4915100000001",
+        "HOST": "127.0.0.1",
+        "PORT": str(port),
+        "JSONRPC_HOST": "127.0.0.1",
+        "JSONRPC_PORT": str(backend_port),
+    }
+    settings = {f"PYTHON_SIGNAL_CLI_REST_API_{name}": value for name, value in names.items()} | {"PYTHONPATH": ""}
+    with _run([str(python.parent / "python-signal-cli-rest-api")], settings) as process:
+        _wait_for(f"http://127.0.0.1:{port}/v1/about", process, 20)
+        yield Server("python-signal-cli-rest-api", port, process)
+
+
+def start_time(start: Callable[[], contextlib.AbstractContextManager[Server]]) -> tuple[float, float]:
+    """Seconds from the start of the process to its first answer, and the CPU seconds it took."""
+    began = time.perf_counter()
+    with start() as server:
+        return time.perf_counter() - began, server.cpu()
