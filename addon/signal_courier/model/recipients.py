@@ -33,11 +33,11 @@ _URL_ALPHABET: Final = str.maketrans("-_", "+/")
 class Number:
     """A phone number: `+` and digits (E.164)."""
 
-    e164: str
+    text: str
 
     @override
     def __str__(self) -> str:
-        return self.e164
+        return self.text
 
 
 @dataclass(frozen=True, slots=True)
