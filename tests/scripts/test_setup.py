@@ -41,7 +41,7 @@ def test_setup_needs_neither_home_nor_locale_nor_a_place_to_stand() -> None:
             capture_output=True, text=True, timeout=30, check=False,
             env={"PATH": os.environ["PATH"], "HOME": "/nowhere", "LC_ALL": "xx_XX", "CDPATH": "/tmp"},
         )  # fmt: skip
-        assert done.stdout.split() == [str(ROOT), str(ROOT)], done.stderr
+        assert done.stdout.splitlines() == [str(ROOT), str(ROOT)], done.stderr
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
