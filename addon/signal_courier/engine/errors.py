@@ -85,7 +85,9 @@ class EngineFault(EngineError):
     """signal-cli failed in a way nobody foresaw (code -32603, or an answer that cannot be read)."""
 
 
-class _Address(msgspec.Struct):
+class Address(msgspec.Struct):
+    """Whom a result is about; hidden numbers are `None`."""
+
     number: str | None = None
     uuid: str | None = None
     username: str | None = None
@@ -96,7 +98,7 @@ class SendResult(msgspec.Struct, rename="camel"):
 
     type: str = "SUCCESS"
     """SUCCESS, NETWORK_FAILURE, UNREGISTERED_FAILURE, IDENTITY_FAILURE, RATE_LIMIT_FAILURE, PROOF_REQUIRED_FAILURE …"""
-    recipient_address: _Address | None = None
+    recipient_address: Address | None = None
     group_id: str | None = None
     token: str | None = None
     retry_after_seconds: int | None = None
