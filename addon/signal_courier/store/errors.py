@@ -2,8 +2,20 @@
 
 
 class StoreError(Exception):
-    """The database cannot be used; the text says why."""
+    """The database cannot be used; the text says why, and is fit for people."""
 
 
 class StoreBusy(StoreError):
-    """Writing is not possible now (disk full, locked by another process); nothing was lost."""
+    """Not possible now: locked by another program, disk full, disk trouble, or the service is stopping. Nothing was lost."""
+
+
+class StoreCorrupt(StoreError):
+    """The file is damaged, or is not a database at all."""
+
+
+class StoreInUse(StoreError):
+    """Another running Signal Courier has this data folder."""
+
+
+class SchemaTooNew(StoreError):
+    """A later version of Signal Courier wrote this database."""

@@ -1,0 +1,59 @@
+"""The shape of the database, as numbered steps; `PRAGMA user_version` says how many were taken.
+
+A step that was released is never changed: a new one is appended.
+"""
+
+import sqlite3
+
+from signal_courier.store.errors import SchemaTooNew
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    # 1: what was received, and how far each consumer has read
+    (
+        """
+        CREATE TABLE inbox (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,  -- the order of arrival; never used again, even after the last row is purged
+            account TEXT NOT NULL,                 -- number of the account; '' where the frame could not be understood
+            received_at INTEGER NOT NULL,          -- ms since epoch, by the guarded clock; for retention only
+            envelope BLOB NOT NULL                 -- the exact bytes of {"envelope": …, "account": …}
+        ) STRICT
+        """,
+        "CREATE INDEX inbox_by_account ON inbox (account)",
+        """
+        CREATE TABLE consumers (
+            name TEXT NOT NULL,
+            account TEXT NOT NULL,                 -- '' for a consumer of every account
+            position INTEGER NOT NULL,             -- id of the last inbox row that was delivered
+            PRIMARY KEY (name, account)
+        ) STRICT, WITHOUT ROWID
+        """,
+    ),
+)
+
+
+def migrate(connection: sqlite3.Connection, steps: tuple[tuple[str, ...], ...] = MIGRATIONS) -> None:
+    """Take the steps that are still missing, each in a transaction of its own.
+
+    The connection is in autocommit mode. Raises `SchemaTooNew` where a later version was at work.
+    """
+    version = _version(connection)
+    if version > len(steps):
+        raise SchemaTooNew(
+            f"the database has schema {version}, this version of Signal Courier knows {len(steps)} at most: install the later version again"
+        )
+    for number, statements in enumerate(steps[version:], start=version + 1):
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            for statement in statements:
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {number}")
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    return version
