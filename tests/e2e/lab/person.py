@@ -1,0 +1,87 @@
+"""Somebody with a phone: what other people do in a test."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.e2e.lab.daemon import Daemon, Json
+
+_CODE = "123456"
+
+
+@dataclass(slots=True)
+class Person:
+    """An account of the lab's second signal-cli, on its first device: the phone."""
+
+    name: str
+    number: str
+    aci: str
+    daemon: Daemon = field(repr=False)
+
+    async def call(self, method: str, /, within: float = 40, **parameters: object) -> Any:
+        """A JSON-RPC call for this account."""
+        return await self.daemon.call(method, within, account=self.number, **parameters)
+
+    async def send(self, to: str | None = None, message: str | None = None, **more: object) -> int:
+        """Sends to a person's ACI (or with `groupId=` to a group); gives the message's timestamp in ms.
+
+        `more` are parameters of signal-cli's `send`: attachments, sticker, quoteTimestamp, textStyle, …
+        """
+        sent = await self.call("send", recipient=None if to is None else [to], message=message, **more)
+        return int(sent["timestamp"])
+
+    async def react(self, to: str, emoji: str, author: str, timestamp: int) -> None:
+        """Reacts to a message of `author`."""
+        await self.call("sendReaction", recipient=[to], emoji=emoji, targetAuthor=author, targetTimestamp=timestamp)
+
+    async def has_read(self, to: str, timestamp: int) -> None:
+        """Says that a message was read."""
+        await self.call("sendReceipt", recipient=to, targetTimestamp=[timestamp], type="read")
+
+    async def types(self, to: str, *, stopped: bool = False) -> None:
+        """Begins to type, or stops."""
+        await self.call("sendTyping", recipient=[to], stop=stopped or None)
+
+    async def deletes(self, to: str, timestamp: int) -> None:
+        """Deletes a message for everyone."""
+        await self.call("remoteDelete", recipient=[to], targetTimestamp=timestamp)
+
+    async def creates_group(self, title: str, members: list[str]) -> str:
+        """Makes a group with people by their ACI; gives its id as signal-cli prints it."""
+        return str((await self.call("updateGroup", name=title, member=members))["groupId"])
+
+    async def uploads_stickers(self, manifest: Path) -> str:
+        """Uploads the pack whose `manifest.json` this is; gives the pack's link."""
+        return str((await self.call("uploadStickerPack", path=str(manifest)))["url"])
+
+    async def scans(self, link: str) -> None:
+        """Scans a QR code: the device that shows it becomes one of the person's."""
+        await self.call("addDevice", uri=link)
+
+    async def gets_a_new_phone(self) -> None:
+        """Registers anew with new keys, as after losing the phone: for everybody else the safety number changes."""
+        await self.call("deleteLocalAccountData", ignoreRegistered=True)
+        await self.daemon.call("register", account=self.number, captcha="solved")
+        await self.daemon.call("verify", account=self.number, verificationCode=_CODE)
+        await self.daemon.call("subscribeReceive")
+        await self.call("updateProfile", givenName=self.name)
+
+    async def receives(self, wanted: Callable[[Json], bool], *, within: float = 20) -> Json:
+        """The first envelope to this account that is wanted; messages received while it waits are kept.
+
+        Raises:
+            TimeoutError: none came.
+        """
+
+        def is_wanted(report: Json) -> bool:
+            return report.get("account") == self.number and wanted(report.get("envelope", {}))
+
+        envelope: Json = (await self.daemon.received(is_wanted, within=within))["envelope"]
+        return envelope
+
+    async def receives_text(self, text: str, *, within: float = 20) -> Json:
+        """The `dataMessage` with this text."""
+        envelope = await self.receives(lambda envelope: (envelope.get("dataMessage") or {}).get("message") == text, within=within)
+        message: Json = envelope["dataMessage"]
+        return message
