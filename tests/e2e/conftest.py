@@ -1,41 +1,14 @@
-"""The lab for all end-to-end tests: prepared once, started once."""
+"""End-to-end tests: the service with the real signal-cli, in a lab that is started once."""
 
-from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
-import pytest_asyncio
 
-from tests.e2e.lab.distribution import Unavailable, ensure_signal_cli
-from tests.e2e.lab.laboratory import CACHE, Lab, running_lab
-from tests.e2e.lab.overlay import Prepared, prepare
+from tests.e2e.lab.fixtures import lab, mark_real, prepared
 
-_SECONDS = 300
-"""Deadline of one test; the first one may have to download signal-cli."""
+__all__ = ["lab", "prepared"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """All tests here share one event loop with the lab, need the real signal-cli, and may take their time."""
-    for item in items:
-        if not item.path.is_relative_to(CACHE.parents[1] / "tests" / "e2e"):
-            continue
-        item.add_marker(pytest.mark.real)
-        item.add_marker(pytest.mark.timeout(_SECONDS))
-        if isinstance(item, pytest.Function) and item.get_closest_marker("asyncio"):
-            item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
-
-
-@pytest.fixture(scope="session")
-def prepared() -> Prepared:
-    """The real signal-cli and what the labs share, or a skip with the reason why it cannot be had."""
-    try:
-        distribution = ensure_signal_cli(CACHE)
-    except Unavailable as reason:
-        pytest.skip(str(reason))
-    return prepare(distribution, CACHE)
-
-
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def lab(prepared: Prepared) -> AsyncIterator[Lab]:
-    """Signal's servers and three people, for the whole session."""
-    async with running_lab(prepared) as running:
-        yield running
+    """All tests here need the real signal-cli."""
+    mark_real(items, Path(__file__).parent)

@@ -11,9 +11,7 @@ from tests.e2e.lab.daemon import CallFailed
 from tests.e2e.lab.laboratory import Lab, running_accounts, running_lab
 from tests.e2e.lab.overlay import Prepared
 
-PIXEL = base64.b64decode(
-    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
-)
+PIXEL = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg==")
 
 
 async def test_text_arrives_and_is_answered_with_a_reaction(lab: Lab) -> None:
@@ -84,6 +82,7 @@ async def test_rate_limit_is_lifted_by_a_challenge(lab: Lab) -> None:
     with pytest.raises(CallFailed) as refused:
         await lab.ann.send(lab.ben.aci, "too fast")
     assert refused.value.code == -5
+    assert refused.value.data is not None
     assert refused.value.data["response"]["results"][0]["token"] == token
     await lab.ann.call("submitRateLimitChallenge", challenge=token, captcha="solved")
     await lab.ann.send(lab.ben.aci, "proven")

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 _START_SECONDS = 40
-_CALL_SECONDS = 40
+_CALL_SECONDS = 120
 _STOP_SECONDS = 10
 _LINE_LIMIT = 1 << 26
 _KEPT = 20_000
@@ -28,7 +28,7 @@ class CallFailed(Exception):
     def __init__(self, method: str, error: Json) -> None:
         super().__init__(f"{method}: {error['message']} ({error['code']})")
         self.code: int = error["code"]
-        self.data = error.get("data")
+        self.data: Json | None = error.get("data")
 
 
 class Daemon:
@@ -41,7 +41,7 @@ class Daemon:
         self._received: deque[Json] = deque(maxlen=_KEPT)
         self._news = asyncio.Event()
 
-    async def call(self, method: str, /, within: float = _CALL_SECONDS, **parameters: object) -> Any:
+    async def call(self, method: str, /, **parameters: object) -> Any:
         """The result of a JSON-RPC call; parameters that are None are left out.
 
         Raises:
@@ -52,7 +52,7 @@ class Daemon:
         answer = self._calls[number] = asyncio.get_running_loop().create_future()
         given = {name: value for name, value in parameters.items() if value is not None}
         self._writer.write(msgspec.json.encode({"jsonrpc": "2.0", "id": number, "method": method, "params": given}) + b"\n")
-        async with asyncio.timeout(within):
+        async with asyncio.timeout(_CALL_SECONDS):
             reply = await answer
         if "error" in reply:
             raise CallFailed(method, reply["error"])
@@ -122,9 +122,7 @@ async def running_daemon(launcher: Path, data_folder: Path, scratch: Path) -> As
         await _stopped(process)
 
 
-async def _connected(
-    process: asyncio.subprocess.Process, socket: Path
-) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+async def _connected(process: asyncio.subprocess.Process, socket: Path) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     """Connects as soon as the daemon listens; a Unix socket gives no sign of that, so it is tried ten times a second."""
     async with asyncio.timeout(_START_SECONDS):
         while process.returncode is None:

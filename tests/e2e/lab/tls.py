@@ -1,6 +1,6 @@
 """A certificate authority of our own, and a certificate for Signal's host names."""
 
-import datetime
+import datetime as dt
 import ipaddress
 from pathlib import Path
 
@@ -9,12 +9,12 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-_VALID_FOR = datetime.timedelta(days=3650)
+_VALID_FOR = dt.timedelta(days=3650)
 
 
 def write_certificates(authority: Path, server: Path) -> None:
     """Writes the authority's certificate to `authority`, and to `server` a certificate for `*.signal.org` with chain and key (PEM)."""
-    now = datetime.datetime.now(datetime.UTC)
+    now = dt.datetime.now(dt.UTC)
     authority_key, server_key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     authority_name = _name("Signal lab authority")
     authority_certificate = (
@@ -38,16 +38,14 @@ def write_certificates(authority: Path, server: Path) -> None:
     server.write_bytes(_pem(server_certificate) + chain + key)
 
 
-def _unsigned(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, now: datetime.datetime
-) -> x509.CertificateBuilder:
+def _unsigned(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, now: dt.datetime) -> x509.CertificateBuilder:
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
         .issuer_name(issuer)
         .public_key(key)
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_before(now - dt.timedelta(days=1))
         .not_valid_after(now + _VALID_FOR)
     )
 

@@ -72,9 +72,7 @@ class GroupServer:
         handler = self._handler(request.method, path)
         return web.Response(status=404) if handler is None else await handler(request, group, caller)
 
-    def _handler(
-        self, verb: str, path: str
-    ) -> Callable[[web.Request, _Group, bytes], Awaitable[web.StreamResponse]] | None:
+    def _handler(self, verb: str, path: str) -> Callable[[web.Request, _Group, bytes], Awaitable[web.StreamResponse]] | None:
         if (verb, path) == ("PATCH", "/v2/groups"):
             return self._change
         if path == "/v2/groups/join" or path.startswith("/v2/groups/join/"):

@@ -2,7 +2,6 @@
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import cast
 
 import msgspec
 from aiohttp import web
@@ -50,7 +49,9 @@ class LeverServer:
                 continue
             network = self._servers.network
             aci, pni = stored.aci_account_data, stored.pni_account_data
-            account = network.by_aci(aci.service_id) or network.add(Account(stored.number, aci.service_id, pni.service_id.removeprefix("PNI:")))
+            account = network.by_aci(aci.service_id)
+            if account is None:
+                account = network.add(Account(stored.number, aci.service_id, pni.service_id.removeprefix("PNI:")))
             account.identity_keys = {"aci": aci.identity_public_key, "pni": pni.identity_public_key}
             registration_ids = {"aci": aci.registration_id, "pni": pni.registration_id}
             account.devices[stored.device_id] = Device(
@@ -108,6 +109,6 @@ class LeverServer:
 def _handler(lever: Callable[[bytes], Awaitable[object]]) -> Callable[[web.Request], Awaitable[web.Response]]:
     async def handle(request: web.Request) -> web.Response:
         result = await lever(await request.read())
-        return web.Response(body=msgspec.json.encode(cast("object", result)), content_type="application/json")
+        return web.Response(body=msgspec.json.encode(result), content_type="application/json")
 
     return handle

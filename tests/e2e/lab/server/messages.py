@@ -85,9 +85,7 @@ class Post:
         for timestamp in timestamps:
             for device in list(account.devices.values()):
                 guid = str(uuid.uuid4())
-                await device.mailbox.deliver(
-                    guid, envelope(RECEIPT, account.aci, timestamp, guid=guid, sender=Sender(sender.aci, 1))
-                )
+                await device.mailbox.deliver(guid, envelope(RECEIPT, account.aci, timestamp, guid=guid, sender=Sender(sender.aci, 1)))
 
     async def _one(self, request: Request) -> Answer:
         caller = request.caller
@@ -143,9 +141,7 @@ class Post:
             account = self._network.by_aci(recipient.aci)
             if account is not None and set(account.devices) != set(recipient.devices):
                 missing, extra = set(account.devices) - set(recipient.devices), set(recipient.devices) - set(account.devices)
-                mismatched.append(
-                    {"uuid": account.aci, "devices": {"missingDevices": sorted(missing), "extraDevices": sorted(extra)}}
-                )
+                mismatched.append({"uuid": account.aci, "devices": {"missingDevices": sorted(missing), "extraDevices": sorted(extra)}})
         if mismatched:
             return Answer(409, mismatched)
         unknown = []

@@ -21,8 +21,6 @@ class CertificateIssuer:
         """A sender certificate; `number` None leaves the number out."""
         expiration = protobuf.fixed64(3, now_ms() + _VALID_MS)
         certificate = (
-            protobuf.message((1, number), (2, device_id))
-            + expiration
-            + protobuf.message((4, identity_key), (5, self._server), (6, aci))
+            protobuf.message((1, number), (2, device_id)) + expiration + protobuf.message((4, identity_key), (5, self._server), (6, aci))
         )
         return protobuf.message((1, certificate), (2, curve.sign(self._key.private, certificate)))
