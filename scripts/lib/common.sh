@@ -9,8 +9,9 @@ umask 022
 unset CDPATH PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE VIRTUAL_ENV UV_PROJECT_ENVIRONMENT UV_PYTHON
 unset PIP_USER PIP_TARGET PIP_PREFIX PIP_ROOT PIP_REQUIRE_VIRTUALENV
 export LC_ALL=C.UTF-8 UV_SYSTEM_CERTS=1 # the system's certificates: a company's proxy is known there
-if [ -z "${SSL_CERT_FILE:-}" ] && [ -f /etc/ssl/certs/ca-certificates.crt ]; then # a Python of our own may look elsewhere
-    export SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt
+if [ -f /etc/ssl/certs/ca-certificates.crt ]; then # Python of our own and Node may look elsewhere
+    export SSL_CERT_FILE=${SSL_CERT_FILE:-/etc/ssl/certs/ca-certificates.crt}
+    export NODE_EXTRA_CA_CERTS=${NODE_EXTRA_CA_CERTS:-$SSL_CERT_FILE}
 fi
 if [ -z "${HOME:-}" ] || [ ! -w "$HOME" ]; then
     export HOME=$root/.cache/home
