@@ -11,6 +11,10 @@ from signal_courier.engine.commands import Commands
 from signal_courier.http import compat
 from signal_courier.http.server import HttpServer
 from signal_courier.http.services import Services
+from signal_courier.messaging.accounts import Accounts
+from signal_courier.messaging.linking import Linking
+from signal_courier.messaging.registration import Registration
+from signal_courier.messaging.trust import TrustPolicy
 from signal_courier.settings import Settings
 
 _LOGGER = logging.getLogger(__name__)
@@ -23,7 +27,24 @@ class Courier:
         self.settings = settings
         self.engine = _engine_of(settings)
         self.commands = Commands(self.engine)
-        self.services = Services(settings=settings, engine=self.engine, commands=self.commands)
+        self.accounts = Accounts(self.commands, settings.default_account)
+        self.linking = Linking(self.commands, self.accounts.forget)
+        self.registration = Registration(self.commands, self.accounts.forget)
+        self.trust = TrustPolicy(
+            self.commands,
+            config_dir=settings.signal_cli_config_dir,
+            data_dir=settings.data_dir,
+            default=settings.trust_new_identities,
+        )
+        self.services = Services(
+            settings=settings,
+            engine=self.engine,
+            commands=self.commands,
+            accounts=self.accounts,
+            linking=self.linking,
+            registration=self.registration,
+            trust=self.trust,
+        )
         self.server = HttpServer(self.services, compat.TABLES, host=settings.host, port=settings.port, open_to_all=settings.auth == "open")
 
     async def start(self) -> None:
@@ -35,6 +56,7 @@ class Courier:
     async def stop(self) -> None:
         """Stop within 5 s: first no new requests, then signal-cli, then the database."""
         await self.server.stop()
+        await self.linking.stop()
         await self.engine.stop()
 
 

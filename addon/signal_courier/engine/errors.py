@@ -40,6 +40,10 @@ class Rejected(EngineError):
     """signal-cli refused the request as it is: wrong value, not a member, not registered (code -1 and others)."""
 
 
+class TransportRefused(Rejected):
+    """Signal does not send codes to this number that way now (by SMS, or by voice)."""
+
+
 class AccountUnknown(Rejected):
     """No such account is loaded (code -32602)."""
 
@@ -154,6 +158,8 @@ def error_of(error: RpcError) -> EngineError:
         return CaptchaRequired(message, code=code, response=response)
     if code == -6 or message.startswith("Submit challenge error: [428]"):
         return CaptchaRejected(message, code=code, response=response)
+    if "InvalidTransportModeException" in message:
+        return TransportRefused(message, code=code, response=response)
     if code == -32601:
         return Unsupported(message, code=code, response=response)
     if code == -32602:
@@ -194,6 +200,11 @@ def _rate_limited(message: str, code: int, response: msgspec.Raw | None, results
     waits = [result.retry_after_seconds for result in results if result.retry_after_seconds and result.retry_after_seconds > 0]
     limited.retry_after = max(waits, default=None)
     return limited
+
+
+def results_of(error: EngineError) -> list[SendResult]:
+    """What a failed send tells about its recipients; empty where it tells nothing."""
+    return _results_of(error.response)
 
 
 def failed_results(results: Iterable[SendResult]) -> list[SendResult]:

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from signal_courier.engine import errors
 from signal_courier.http.answers import json_answer, text_answer
-from signal_courier.model.errors import InvalidValue, MissingThing, TooLarge
+from signal_courier.model.errors import InvalidValue, MissingThing, Overloaded, TooLarge
 from signal_courier.store.errors import StoreBusy
 
 _LOGGER = logging.getLogger(__name__)
@@ -64,8 +64,8 @@ def problem(text: str, status: int, *, challenge_tokens: tuple[str, ...] = (), a
     return json_answer(body, status)
 
 
-def answer_to(error: Exception, failure: int = 400) -> web.Response:
-    """The answer that an error becomes; `failure` is the route's status for what signal-cli refuses."""
+def answer_to(error: Exception, failure: int = 400, failure_text: str = "{}") -> web.Response:
+    """The answer that an error becomes; `failure` and `failure_text` are the route's status and words for what signal-cli refuses."""
     match error:
         case UndecodableBody():
             answer = problem(error.text, 400)
@@ -91,7 +91,11 @@ def answer_to(error: Exception, failure: int = 400) -> web.Response:
         case errors.UntrustedIdentity():
             return problem(UNTRUSTED, failure)
         case errors.EngineError():
-            return problem(error.message, failure)
+            return problem(failure_text.format(error.message), failure)
+        case Overloaded():
+            answer = problem(error.message, 503)
+            answer.headers["Retry-After"] = "60"
+            return answer
         case StoreBusy():
             answer = problem(str(error), 503)
             answer.headers["Retry-After"] = "5"

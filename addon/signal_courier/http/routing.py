@@ -66,6 +66,8 @@ class Route:
     answers: tuple[Answer, ...] = ()
     failure: int = 400
     """The status when signal-cli refuses."""
+    failure_text: str = "{}"
+    """The words around signal-cli's own."""
     documented: bool = True
     quiet: bool = False
     """Not in the access log (health checks)."""
@@ -110,6 +112,7 @@ class RouteTable:
         query: type[Q] | None = None,
         answers: Iterable[Answer] = (),
         failure: int = 400,
+        failure_text: str = "{}",
         documented: bool = True,
         quiet: bool = False,
         websocket: bool = False,
@@ -132,6 +135,7 @@ class RouteTable:
                     reader=QueryReader(query) if query is not None else None,  # type: ignore[arg-type]  # Q is a struct
                     answers=tuple(answers),
                     failure=failure,
+                    failure_text=failure_text,
                     documented=documented,
                     quiet=quiet,
                     websocket=websocket,

@@ -4,6 +4,10 @@ from dataclasses import dataclass
 
 from signal_courier.engine.base import Engine
 from signal_courier.engine.commands import Commands
+from signal_courier.messaging.accounts import Accounts
+from signal_courier.messaging.linking import Linking
+from signal_courier.messaging.registration import Registration
+from signal_courier.messaging.trust import TrustPolicy
 from signal_courier.settings import Settings
 
 
@@ -14,3 +18,7 @@ class Services:
     settings: Settings
     engine: Engine
     commands: Commands
+    accounts: Accounts
+    linking: Linking
+    registration: Registration
+    trust: TrustPolicy

@@ -14,5 +14,13 @@ class MissingThing(InvalidValue):
     """The value is well formed, but there is no such thing here."""
 
 
+class Overloaded(Exception):
+    """More at once than is taken; the same may succeed later. `message` says what."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
 class TooLarge(InvalidValue):
     """More than is taken: a body, a text, an attachment."""
