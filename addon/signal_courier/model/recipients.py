@@ -33,11 +33,11 @@ _URL_ALPHABET: Final = str.maketrans("-_", "+/")
 class Number:
     """A phone number: `+` and digits (E.164)."""
 
-    text: str
+    e164: str
 
     @override
     def __str__(self) -> str:
-        return self.text
+        return self.e164
 
 
 @dataclass(frozen=True, slots=True)
