@@ -35,7 +35,7 @@ class Accounts:
             InvalidValue: The name is no number; or none was named and there is no account, or more than one.
         """
         if named:
-            return parse_number(named).text
+            return parse_number(named).e164
         if self._default is not None:
             return self._default
         numbers = self._known if time.monotonic() < self._known_until else await self.loaded()
