@@ -15,12 +15,25 @@ _LOGGER = logging.getLogger(__name__)
 
 
 class UndecodableBody(Exception):
-    """The body is no JSON, or has other types than the route takes. `text` is told to the caller."""
+    """The body is no JSON, or has other types than the route takes. `text` is told to the caller, `detail` beside it: where and why."""
 
-    def __init__(self, text: str, *, plain: bool = True) -> None:
+    def __init__(self, text: str, *, detail: str = "", plain: bool = True) -> None:
         super().__init__(text)
         self.text = text
+        self.detail = detail
         self.plain = plain
+
+
+class SlowBody(Exception):
+    """The body did not come in time."""
+
+
+class LostBody(Exception):
+    """The connection ended, or broke the rules of HTTP, before the body was complete."""
+
+
+class NoSpace(Exception):
+    """An upload could not be written to disk."""
 
 
 class Forbidden(Exception):
@@ -51,11 +64,13 @@ RATE_LIMIT_ADVICE = (
 )
 
 
-def problem(text: str, status: int, *, challenge_tokens: tuple[str, ...] = (), account: str | None = None) -> web.Response:
-    """The drop-in error answer."""
+def problem(
+    text: str, status: int, *, detail: str = "", challenge_tokens: tuple[str, ...] = (), account: str | None = None
+) -> web.Response:
+    """The drop-in error answer; `detail` is for people and not part of upstream's text."""
     body = Problem(
         error=text,
-        message=text,
+        message=f"{text}: {detail}" if detail else text,
         description=http.HTTPStatus(status).phrase,
         status=status,
         challenge_tokens=challenge_tokens,
@@ -68,16 +83,23 @@ def answer_to(error: Exception, failure: int = 400, failure_text: str = "{}") ->
     """The answer that an error becomes; `failure` and `failure_text` are the route's status and words for what signal-cli refuses."""
     match error:
         case UndecodableBody():
-            answer = problem(error.text, 400)
+            answer = problem(error.text, 400, detail=error.detail)
             if error.plain:
                 answer.headers["Content-Type"] = "text/plain; charset=utf-8"
             return answer
-        case InvalidValue():
-            return problem(error.message, 400)
         case MissingThing():
             return problem(error.message, 404)
         case TooLarge():
             return problem(error.message, 413)
+        case InvalidValue():
+            return problem(error.message, 400)
+        case LostBody():
+            return problem(f"Couldn't process request - the body is incomplete: {error}", 400)
+        case SlowBody():
+            return problem("Couldn't process request - the body did not come in time", 408)
+        case NoSpace():
+            _LOGGER.error("an upload could not be stored: %s", error)
+            return problem("Couldn't process request - no space to store the attachment", 507)
         case Forbidden():
             return problem(error.text, error.status)
         case errors.EngineUnavailable():

@@ -1,0 +1,141 @@
+"""The body of a request: read within limits, long contents decoded into files while they come in, then typed.
+
+async with read_body(request, SendMessage, spool=folder) as body:
+    ...  # what was spooled and not moved away is gone afterwards
+"""
+
+import asyncio
+from pathlib import Path
+from types import TracebackType
+from typing import Final
+
+import aiohttp
+from aiohttp import http_exceptions, web
+
+from signal_courier.http.json_stream import JsonStream
+from signal_courier.http.lenient import decode, invalid
+from signal_courier.http.problems import LostBody, SlowBody
+from signal_courier.model.errors import TooLarge
+
+SMALL: Final = 64 * 1024
+"""Bytes up to which a body is decoded in one go."""
+LIMIT: Final = 150 * 1024 * 1024
+"""Bytes that a body may have: the largest attachment of Signal (100 MiB), as base64, and some more."""
+STALL: Final = 30.0
+"""Seconds without a byte after which a body is given up."""
+DEADLINE: Final = 600.0
+"""Seconds that a body may take in all."""
+
+_EMPTY: Final = b"{}"
+_LOST: Final = (ConnectionError, aiohttp.ClientError, http_exceptions.HttpProcessingError, asyncio.IncompleteReadError)
+
+
+class read_body[T]:  # noqa: N801  # used like a function
+    """Read and decode the body of a request, for the time of a `with` block.
+
+    Args:
+        request: Its body must not have been touched.
+        type_: A msgspec struct; fields of the type `Content` take files.
+        spool: The folder for long contents; made when needed. What is still there when the block ends is removed.
+        optional: An empty body counts as `{}`.
+        limit: Bytes (after decompression).
+        stall: Seconds without a byte.
+        deadline: Seconds in all.
+
+    Raises:
+        UndecodableBody: It is no JSON, not of this type, or empty.
+        InvalidValue: A long content is no base64.
+        TooLarge: More than `limit`, or a text longer than any text is.
+        SlowBody: It did not come in time.
+        LostBody: The client went away.
+        NoSpace: The spool folder does not take it.
+    """
+
+    __slots__ = ("_deadline", "_limit", "_optional", "_request", "_spool", "_stall", "_stream", "_type")
+
+    def __init__(
+        self,
+        request: web.BaseRequest,
+        type_: type[T],
+        *,
+        spool: Path,
+        optional: bool = False,
+        limit: int = LIMIT,
+        stall: float = STALL,
+        deadline: float = DEADLINE,
+    ) -> None:
+        self._request = request
+        self._type = type_
+        self._spool = spool
+        self._optional = optional
+        self._limit = limit
+        self._stall = stall
+        self._deadline = deadline
+        self._stream: JsonStream | None = None
+
+    async def __aenter__(self) -> T:
+        content = self._request.content
+        try:
+            if content.is_eof():  # the usual case: it came along with the head
+                return self._decode(content.read_nowait(-1))
+            return self._decode(await self._read())
+        except _LOST as error:
+            self._discard()
+            raise LostBody(str(error) or type(error).__name__) from error
+        except BaseException:
+            self._discard()
+            raise
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._discard()
+
+    def _decode(self, raw: bytes) -> T:
+        stream = self._stream
+        if stream is None and len(raw) > SMALL:
+            stream = self._stream = JsonStream(self._spool)
+            self._check(len(raw))
+            stream.feed(raw)
+        if stream is not None:
+            return decode(stream.finish(), self._type, stream.uploads)
+        if not raw:
+            if not self._optional:
+                raise invalid("the body is empty")
+            raw = _EMPTY
+        return decode(raw, self._type)
+
+    async def _read(self) -> bytes:
+        """Take the body as it comes; gives it when it is small, else it is in the stream."""
+        request = self._request
+        if request.content_length is not None:
+            self._check(request.content_length)
+        if request.headers.get("Expect", "").lower() == "100-continue" and request.writer is not None:
+            await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        clock = asyncio.get_running_loop().time
+        end = clock() + self._deadline
+        pieces: list[bytes] = []
+        size = 0
+        try:
+            async with asyncio.timeout_at(clock() + self._stall) as patience:
+                while piece := await request.content.readany():
+                    patience.reschedule(min(clock() + self._stall, end))
+                    size += len(piece)
+                    self._check(size)
+                    if self._stream is not None:
+                        self._stream.feed(piece)
+                        continue
+                    pieces.append(piece)
+                    if size > SMALL:
+                        self._stream = JsonStream(self._spool)
+                        self._stream.feed(b"".join(pieces))
+                        pieces.clear()
+        except TimeoutError:
+            raise SlowBody(f"{size} bytes came") from None
+        return b"".join(pieces)
+
+    def _check(self, size: int) -> None:
+        if size > self._limit:
+            raise TooLarge("body", f"Couldn't process request - the body is larger than {self._limit / 1024 / 1024:.4g} MiB")
+
+    def _discard(self) -> None:
+        if self._stream is not None:
+            self._stream.discard()
