@@ -34,7 +34,11 @@ def test_no_room_imports_from_above_its_floor() -> None:
     ("room", "line", "complaint"),
     [
         ("store/upwards.py", "import signal_courier.http", "signal_courier.store is not allowed to import signal_courier.http"),
-        ("engine/sideways.py", "import signal_courier.access.tokens", "signal_courier.engine is not allowed to import signal_courier.access"),
+        (
+            "engine/sideways.py",
+            "import signal_courier.access.tokens",
+            "signal_courier.engine is not allowed to import signal_courier.access",
+        ),
         ("messaging/sql.py", "import sqlite3", "signal_courier.messaging.sql is not allowed to import sqlite3"),
         ("attic.py", "", "signal_courier.attic"),
     ],
