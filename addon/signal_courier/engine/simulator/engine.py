@@ -1,0 +1,144 @@
+"""The simulator as an engine: the same interface, the same exceptions, no Signal."""
+
+import asyncio
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import override
+
+import msgspec
+
+from signal_courier.engine.base import AccountState, Engine, EngineState, EngineStatus, EnvelopeSink, Json, Params
+from signal_courier.engine.errors import EngineTimeout, EngineUnavailable, RpcError, error_of
+from signal_courier.engine.simulator import (
+    actors,
+    calls,
+    contacts,
+    devices,
+    groups,
+    identities,
+    linking,
+    messages,
+    polls,
+    profiles,
+    receiving,
+    registration,
+    stickers,
+)
+from signal_courier.engine.simulator.dispatch import COMMANDS, Refusal, perform
+from signal_courier.engine.simulator.network import Network
+
+_DEADLINES: Mapping[str, float] = {"finishLink": 130.0, "receive": 600.0}
+_DEADLINE = 60.0
+"""Seconds."""
+
+TOPICS = (calls, contacts, devices, groups, identities, linking, messages, polls, profiles, receiving, registration, stickers)
+"""The modules that declare the commands."""
+
+
+class Simulator(Engine):
+    """A Signal network with demo people, in this process.
+
+    State and what waits to be received are kept in `<data_dir>/simulator`; received files and pictures are written to
+    `<config_dir>/attachments` and `<config_dir>/avatars`, where signal-cli has them. `speed` is how many times faster than people
+    the simulated people are; `math.inf` for tests.
+    """
+
+    def __init__(self, data_dir: Path, config_dir: Path, *, speed: float = 1.0) -> None:
+        self._make_network = partial(Network, data_dir, config_dir, speed=speed)
+        self._network: Network | None = None
+        self._sink: EnvelopeSink | None = None
+        self._paused = False
+
+    @property
+    def network(self) -> Network:
+        """The network behind it.
+
+        Raises:
+            EngineUnavailable: not started.
+        """
+        if self._network is None:
+            raise EngineUnavailable("The simulator is not running")
+        return self._network
+
+    @property
+    @override
+    def status(self) -> EngineStatus:
+        if self._network is None:
+            return EngineStatus(state=EngineState.STOPPED)
+        accounts = {account.number: AccountState.READY for account in self._network.world.accounts.values() if account.loaded}
+        return EngineStatus(state=EngineState.READY, version=receiving.VERSION, accounts=accounts)
+
+    @override
+    async def start(self, sink: EnvelopeSink) -> None:
+        self._network = self._make_network()
+        self._sink = sink
+        if not self._paused:
+            self._network.after(0, self._listen)
+
+    @override
+    async def stop(self) -> None:
+        network, self._network = self._network, None
+        if network is not None:
+            network.end()
+
+    @override
+    async def call(self, method: str, params: Params, *, timeout: float | None = None) -> msgspec.Raw:
+        network = self.network
+        deadline = _DEADLINES.get(method, _DEADLINE) if timeout is None else timeout
+        try:
+            async with asyncio.timeout(deadline):
+                await asyncio.sleep(0)
+                result = await perform(network, method, params)
+        except TimeoutError as error:
+            raise EngineTimeout(f"{method} did not end within {deadline:g} s") from error
+        except Refusal as refusal:
+            data = None if refusal.response is None else {"response": refusal.response}
+            raise error_of(RpcError(refusal.code, refusal.message, msgspec.Raw(msgspec.json.encode(data)))) from refusal
+        return msgspec.Raw(msgspec.json.encode(result))
+
+    @override
+    def pause(self) -> None:
+        self._paused = True
+        if self._network is not None:
+            self._network.sink = None
+
+    @override
+    def resume(self) -> None:
+        self._paused = False
+        if self._network is not None:
+            self._network.after(0, self._listen)
+
+    def inject(self, frame: Mapping[str, Json] | bytes) -> None:
+        """Report a ready `{"envelope", "account"}` object, or its JSON, as if it had just arrived."""
+        self.network.inject(frame)
+
+    def deliver(self, sender: str, account: str, text: str, *, group_id: str | None = None) -> int:
+        """Let somebody (number or uuid) write to an own account (number), in a group if one is given; gives the timestamp.
+
+        Raises:
+            EngineError: nobody has that address, or there is no such account or group.
+        """
+        network = self.network
+        receiver = next((one for one in network.world.accounts.values() if account in {one.number, one.uuid}), None)
+        if receiver is None:
+            raise error_of(RpcError(-32602, "Specified account does not exist"))
+        try:
+            person = network.known(receiver, sender)
+            group = network.group(group_id) if group_id is not None else None
+        except Refusal as refusal:
+            raise error_of(RpcError(refusal.code, refusal.message)) from refusal
+        return actors.speak(network, person, receiver, group, text, {})
+
+    async def settled(self) -> None:
+        """Wait until nobody on the network is about to do anything."""
+        await self.network.settled()
+
+    def _listen(self) -> None:
+        if self._network is not None and self._sink is not None and not self._paused:
+            self._network.listen(self._sink)
+
+
+def methods() -> frozenset[str]:
+    """Every method that the simulator answers."""
+    return frozenset(COMMANDS)
