@@ -173,7 +173,7 @@ class Settings:
     idle_minutes: int = _setting(
         2, "COURIER_IDLE_MINUTES", _whole(1, 1440), "minutes without a call after which MODE=normal stops signal-cli"
     )
-    body_limit_mib: int = _setting(100, "COURIER_BODY_LIMIT_MIB", _whole(1, 2048), "largest request body, in MiB")
+    body_limit_mib: int = _setting(150, "COURIER_BODY_LIMIT_MIB", _whole(1, 2048), "largest request body, in MiB")
     attachment_urls: bool = _setting(
         False, "COURIER_ATTACHMENT_URLS", _flag, "take https addresses as attachments and fetch them (public addresses only)"
     )

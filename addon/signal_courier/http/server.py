@@ -33,6 +33,8 @@ class HttpServer:
         self._door = Door(open_to_all=open_to_all)
         self._runner: web.ServerRunner | None = None
         self._default_dialect = services.settings.dialect
+        self._spool = services.settings.spool_dir
+        self._limit = services.settings.body_limit_mib * 2**20
 
     @property
     def port(self) -> int:
@@ -78,5 +80,5 @@ class HttpServer:
         dialect = match.dialect or self._default_dialect
         if route.body is None:
             return await route.handler(Call(request, self._services, match.path, dialect, None, query))
-        async with bodies.read_body(request, route.body, optional=route.body_optional, spool=self._services.settings.spool_dir) as body:
+        async with bodies.read_body(request, route.body, optional=route.body_optional, spool=self._spool, limit=self._limit) as body:
             return await route.handler(Call(request, self._services, match.path, dialect, body, query))
