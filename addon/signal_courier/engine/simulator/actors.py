@@ -51,6 +51,34 @@ def speak(network: Network, person: Person, account: Account, group: Group | Non
     return timestamp
 
 
+def copy(network: Network, account: Account, person: Person | None, group: Group | None, text: str) -> int:
+    """Report to an account what its phone has sent, and let the people get it; gives the timestamp."""
+    timestamp = network.now()
+    owner = network.owner(account)
+    sent: dict[str, Json] = {
+        "destination": person.address if person is not None else None,
+        "destinationNumber": person.number if person is not None else None,
+        "destinationUuid": person.uuid if person is not None else None,
+        **envelopes.data_message(timestamp, text, group, {}),
+    }
+    network.post(owner, account, timestamp, {"syncMessage": {"sentMessage": sent}}, device=1)
+    readers = [person] if person is not None else [network.person(uuid) for uuid in group.members] if group is not None else []
+    for reader in readers:
+        receiver = network.world.accounts.get(reader.uuid)
+        if reader.uuid == account.uuid:
+            continue
+        if receiver is not None:
+            network.post(owner, receiver, timestamp, {"dataMessage": envelopes.data_message(timestamp, text, group, {})})
+        react(network, reader, account, group, timestamp, Sent(text=text, echoes=True))
+    return timestamp
+
+
+def read_elsewhere(network: Network, account: Account, author: Person, timestamp: int) -> None:
+    """Report to an account that its phone has shown a message."""
+    read: dict[str, Json] = {**envelopes.author("sender", author), "timestamp": timestamp}
+    network.post(network.owner(account), account, network.now(), {"syncMessage": {"readMessages": [read]}})
+
+
 def _confirm(network: Network, person: Person, account: Account, timestamp: int, kind: str) -> None:
     when = network.now()
     network.post(person, account, when, envelopes.receipt(when, kind, [timestamp]))

@@ -1,7 +1,8 @@
 """The simulator as an engine: the same interface, the same exceptions, no Signal."""
 
 import asyncio
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import override
@@ -25,8 +26,9 @@ from signal_courier.engine.simulator import (
     registration,
     stickers,
 )
-from signal_courier.engine.simulator.dispatch import COMMANDS, Refusal, perform
+from signal_courier.engine.simulator.dispatch import COMMANDS, INVALID_PARAMS, Refusal, perform
 from signal_courier.engine.simulator.network import Network
+from signal_courier.engine.simulator.state import Account
 
 _DEADLINES: Mapping[str, float] = {"finishLink": 130.0, "receive": 600.0}
 _DEADLINE = 60.0
@@ -88,13 +90,11 @@ class Simulator(Engine):
         deadline = _DEADLINES.get(method, _DEADLINE) if timeout is None else timeout
         try:
             async with asyncio.timeout(deadline):
-                await asyncio.sleep(0)
-                result = await perform(network, method, params)
+                await asyncio.sleep(0)  # an answer never comes before its caller waits for it
+                with _refusals():
+                    result = await perform(network, method, params)
         except TimeoutError as error:
             raise EngineTimeout(f"{method} did not end within {deadline:g} s") from error
-        except Refusal as refusal:
-            data = None if refusal.response is None else {"response": refusal.response}
-            raise error_of(RpcError(refusal.code, refusal.message, msgspec.Raw(msgspec.json.encode(data)))) from refusal
         return msgspec.Raw(msgspec.json.encode(result))
 
     @override
@@ -119,16 +119,38 @@ class Simulator(Engine):
         Raises:
             EngineError: nobody has that address, or there is no such account or group.
         """
-        network = self.network
-        receiver = next((one for one in network.world.accounts.values() if account in {one.number, one.uuid}), None)
-        if receiver is None:
-            raise error_of(RpcError(-32602, "Specified account does not exist"))
-        try:
-            person = network.known(receiver, sender)
+        with _refusals():
+            network, receiver = self.network, self._account(account)
             group = network.group(group_id) if group_id is not None else None
-        except Refusal as refusal:
-            raise error_of(RpcError(refusal.code, refusal.message)) from refusal
-        return actors.speak(network, person, receiver, group, text, {})
+            return actors.speak(network, network.known(receiver, sender), receiver, group, text, {})
+
+    def deliver_sent(self, account: str, text: str, *, recipient: str | None = None, group_id: str | None = None) -> int:
+        """Let an account's other device (the phone) write to somebody or to a group: the account gets a copy; gives the timestamp.
+
+        Raises:
+            EngineError: nobody has that address, or there is no such account or group.
+        """
+        with _refusals():
+            network, sender = self.network, self._account(account)
+            person = network.known(sender, recipient) if recipient is not None else None
+            group = network.group(group_id) if group_id is not None else None
+            return actors.copy(network, sender, person, group, text)
+
+    def deliver_read(self, account: str, author: str, timestamp: int) -> None:
+        """Let an account's other device tell that the message of `author` with this timestamp was read there.
+
+        Raises:
+            EngineError: nobody has that address, or there is no such account.
+        """
+        with _refusals():
+            owner = self._account(account)
+            actors.read_elsewhere(self.network, owner, self.network.known(owner, author), timestamp)
+
+    def _account(self, account: str) -> Account:
+        for one in self.network.world.accounts.values():
+            if account in {one.number, one.uuid}:
+                return one
+        raise Refusal(INVALID_PARAMS, "Specified account does not exist")
 
     async def settled(self) -> None:
         """Wait until nobody on the network is about to do anything."""
@@ -137,6 +159,16 @@ class Simulator(Engine):
     def _listen(self) -> None:
         if self._network is not None and self._sink is not None and not self._paused:
             self._network.listen(self._sink)
+
+
+@contextlib.contextmanager
+def _refusals() -> Iterator[None]:
+    """Turn signal-cli's refusals into the engine's exceptions."""
+    try:
+        yield
+    except Refusal as refusal:
+        data = None if refusal.response is None else {"response": refusal.response}
+        raise error_of(RpcError(refusal.code, refusal.message, msgspec.Raw(msgspec.json.encode(data)))) from refusal
 
 
 def methods() -> frozenset[str]:

@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import msgspec
 
@@ -16,6 +17,7 @@ from signal_courier.engine.simulator.network import Network
 from signal_courier.engine.simulator.state import Account, Person
 
 _STYLES = frozenset({"NONE", "BOLD", "ITALIC", "SPOILER", "STRIKETHROUGH", "MONOSPACE"})
+_QUOTED = re.compile(r"([^:]+)(?::([^:]+)(?::(.+))?)?", re.DOTALL)
 _RANGE = re.compile(r"(\d+):(\d+):(.+)", re.DOTALL)
 
 
@@ -132,18 +134,21 @@ async def send_message(network: Network, account: Account, params: Send) -> Json
         "sticker": _sticker(network, account, params.sticker),
         "mentions": _mentions(network, account, params.mention) or None,
         "textStyles": _styles(params.text_style) or None,
-        "quote": _quote(network, account, params),
         "storyContext": _story_context(network, account, params),
     }
+    quote, quote_end = _quote(network, account, params)
     if not (text or params.attachment or params.sticker or params.quote_timestamp is not None):
         raise user_error("Sending empty message is not allowed, either a message, attachment or sticker must be given.")
     for group in to.groups:
         may_speak(account, group)
     uploads = await _upload(network, params.attachment)
     picture = await _upload(network, [params.preview_image] if params.preview_url and params.preview_image else [])
+    thumbnails = await _thumbnails(network, params.quote_attachment)
 
     def with_files() -> dict[str, Json]:
         made = dict(parts)
+        if quote is not None:
+            made["quote"] = quote | {"attachments": [_quoted(network, quoted) for quoted in thumbnails], **quote_end}
         if uploads:
             made["attachments"] = [network.files.download(upload) for upload in uploads]
         if params.preview_url:
@@ -337,9 +342,10 @@ def _sticker(network: Network, account: Account, text: str | None) -> Json:
     return {"packId": pack.id, "stickerId": number}
 
 
-def _quote(network: Network, account: Account, params: Send) -> Json:
+def _quote(network: Network, account: Account, params: Send) -> tuple[dict[str, Json] | None, dict[str, Json]]:
+    """The members of a quote before and after its attachments."""
     if params.quote_timestamp is None:
-        return None
+        return None, {}
     if params.quote_author is None:
         raise user_error("Quote author parameter is missing")
     quote: dict[str, Json] = {
@@ -349,16 +355,36 @@ def _quote(network: Network, account: Account, params: Send) -> Json:
     }
     if mentions := _mentions(network, account, params.quote_mention):
         quote["mentions"] = mentions
-    attachments: list[dict[str, Json]] = []
-    for text in params.quote_attachment:
-        content_type, _, rest = text.partition(":")
-        if not content_type:
+    styles = _styles(params.quote_text_style)
+    return quote, {"textStyles": styles} if styles else {}
+
+
+@dataclass(frozen=True)
+class _Quoted:
+    """An attachment of the message that is quoted."""
+
+    content_type: str
+    filename: str | None
+    preview: Upload | None
+
+
+async def _thumbnails(network: Network, texts: list[str]) -> list[_Quoted]:
+    made: list[_Quoted] = []
+    for text in texts:
+        found = _QUOTED.fullmatch(text)
+        if found is None:
             raise user_error(f"Invalid attachment syntax ({text}) expected 'contentType[:filename[:previewFile]]'")
-        attachments.append({"contentType": content_type, "filename": rest.partition(":")[0] or None})
-    quote["attachments"] = attachments
-    if styles := _styles(params.quote_text_style):
-        quote["textStyles"] = styles
-    return quote
+        content_type, filename, preview = found.groups()
+        uploads = await _upload(network, [preview] if preview else [])
+        made.append(_Quoted(content_type, filename, uploads[0] if uploads else None))
+    return made
+
+
+def _quoted(network: Network, quoted: _Quoted) -> dict[str, Json]:
+    made: dict[str, Json] = {"contentType": quoted.content_type, "filename": quoted.filename}
+    if quoted.preview is not None:
+        made["thumbnail"] = network.files.download(quoted.preview)
+    return made
 
 
 def _story_context(network: Network, account: Account, params: Send) -> Json:

@@ -1,0 +1,1 @@
+"""What the simulator and the real signal-cli must have in common."""
