@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import logging
+import shutil
 import signal
 from collections.abc import Callable
 
@@ -12,9 +13,15 @@ from signal_courier.http import compat
 from signal_courier.http.server import HttpServer
 from signal_courier.http.services import Services
 from signal_courier.messaging.accounts import Accounts
+from signal_courier.messaging.fetching import Fetcher
 from signal_courier.messaging.linking import Linking
+from signal_courier.messaging.outbox import Outbox
+from signal_courier.messaging.received import ReceivedFiles
 from signal_courier.messaging.registration import Registration
+from signal_courier.messaging.staging import Staging
 from signal_courier.messaging.trust import TrustPolicy
+from signal_courier.messaging.uploads import Uploads
+from signal_courier.messaging.votes import Votes
 from signal_courier.settings import Settings
 
 _LOGGER = logging.getLogger(__name__)
@@ -36,6 +43,8 @@ class Courier:
             data_dir=settings.data_dir,
             default=settings.trust_new_identities,
         )
+        self.outbox = Outbox(self.commands, self.trust)
+        self.staging = _staging_of(settings, self.commands)
         self.services = Services(
             settings=settings,
             engine=self.engine,
@@ -44,6 +53,9 @@ class Courier:
             linking=self.linking,
             registration=self.registration,
             trust=self.trust,
+            outbox=self.outbox,
+            staging=self.staging,
+            votes=Votes(),
         )
         self.server = HttpServer(self.services, compat.TABLES, host=settings.host, port=settings.port, open_to_all=settings.auth == "open")
 
@@ -69,8 +81,21 @@ def prepare_folders(settings: Settings) -> None:
     for folder in (settings.data_dir, settings.spool_dir, settings.uploads_dir):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     for left in settings.spool_dir.iterdir():
-        if left.is_file():
+        if left.is_dir() and not left.is_symlink():
+            shutil.rmtree(left, ignore_errors=True)
+        else:
             left.unlink(missing_ok=True)
+
+
+def _staging_of(settings: Settings, commands: Commands) -> Staging:
+    fetcher = Fetcher(limit=settings.body_limit_mib * 1024 * 1024, private=settings.attachment_urls_private)
+    return Staging(
+        settings.spool_dir.absolute(),
+        Uploads(settings.uploads_dir.absolute()),
+        ReceivedFiles(settings.attachments_dir.absolute(), commands, attached=settings.attached),
+        fetcher if settings.attachment_urls else None,
+        inline=settings.attached_elsewhere,
+    )
 
 
 def _engine_of(settings: Settings) -> Engine:

@@ -263,6 +263,13 @@ class Settings:
         return self.signal_cli_socket is not None
 
     @property
+    def attached_elsewhere(self) -> bool:
+        """Whether signal-cli runs on another machine, so that it cannot read our files."""
+        kind, _, where = (self.signal_cli_socket or "").partition(":")
+        host = where.rpartition(":")[0].strip("[]")
+        return kind == "tcp" and host not in ("localhost", "::1") and not host.startswith("127.")
+
+    @property
     def spool_dir(self) -> Path:
         """Where uploads lie while a request is answered; emptied at start."""
         return self.data_dir / "spool"

@@ -79,6 +79,15 @@ def problem(
     return json_answer(body, status)
 
 
+def rate_limited(error: errors.RateLimited, account: str) -> web.Response:
+    """The answer of `/v2/send` to Signal's rate limit; every other route has its usual status for what signal-cli refuses."""
+    text = RATE_LIMIT_ADVICE.format(text=error.message)
+    answer = problem(text, 429, challenge_tokens=error.tokens, account=account)
+    if error.retry_after is not None:
+        answer.headers["Retry-After"] = str(error.retry_after)
+    return answer
+
+
 def answer_to(error: Exception, failure: int = 400, failure_text: str = "{}") -> web.Response:
     """The answer that an error becomes; `failure` and `failure_text` are the route's status and words for what signal-cli refuses."""
     match error:

@@ -6,8 +6,11 @@ from signal_courier.engine.base import Engine
 from signal_courier.engine.commands import Commands
 from signal_courier.messaging.accounts import Accounts
 from signal_courier.messaging.linking import Linking
+from signal_courier.messaging.outbox import Outbox
 from signal_courier.messaging.registration import Registration
+from signal_courier.messaging.staging import Staging
 from signal_courier.messaging.trust import TrustPolicy
+from signal_courier.messaging.votes import Votes
 from signal_courier.settings import Settings
 
 
@@ -22,3 +25,6 @@ class Services:
     linking: Linking
     registration: Registration
     trust: TrustPolicy
+    outbox: Outbox
+    staging: Staging
+    votes: Votes

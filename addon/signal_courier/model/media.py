@@ -1,0 +1,67 @@
+"""Media types, told from a file's first bytes and not from what its sender says."""
+
+from typing import Final
+
+from signal_courier.model.attachments import extension
+
+UNKNOWN: Final = "application/octet-stream"
+
+_TYPES: Final = {
+    ".7z": "application/x-7z-compressed",
+    ".3gp": "video/3gpp",
+    ".aac": "audio/aac",
+    ".amr": "audio/amr",
+    ".apk": "application/vnd.android.package-archive",
+    ".avi": "video/x-msvideo",
+    ".avif": "image/avif",
+    ".bmp": "image/bmp",
+    ".bz2": "application/x-bzip2",
+    ".docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+    ".epub": "application/epub+zip",
+    ".flac": "audio/flac",
+    ".gif": "image/gif",
+    ".gz": "application/gzip",
+    ".heic": "image/heic",
+    ".html": "text/html; charset=utf-8",
+    ".ico": "image/x-icon",
+    ".ics": "text/calendar",
+    ".jar": "application/jar",
+    ".jpg": "image/jpeg",
+    ".json": "application/json",
+    ".jxl": "image/jxl",
+    ".m4a": "audio/x-m4a",
+    ".m4v": "video/x-m4v",
+    ".mid": "audio/midi",
+    ".mkv": "video/x-matroska",
+    ".mov": "video/quicktime",
+    ".mp3": "audio/mpeg",
+    ".mp4": "video/mp4",
+    ".mpg": "video/mpeg",
+    ".odt": "application/vnd.oasis.opendocument.text",
+    ".ods": "application/vnd.oasis.opendocument.spreadsheet",
+    ".ogg": "audio/ogg",
+    ".pdf": "application/pdf",
+    ".png": "image/png",
+    ".pptx": "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+    ".rar": "application/x-rar-compressed",
+    ".rtf": "text/rtf",
+    ".sqlite": "application/vnd.sqlite3",
+    ".svg": "image/svg+xml",
+    ".tar": "application/x-tar",
+    ".tiff": "image/tiff",
+    ".txt": "text/plain; charset=utf-8",
+    ".vcf": "text/vcard",
+    ".wav": "audio/wav",
+    ".webm": "video/webm",
+    ".webp": "image/webp",
+    ".xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    ".xml": "text/xml; charset=utf-8",
+    ".xz": "application/x-xz",
+    ".zip": "application/zip",
+    ".zst": "application/zstd",
+}
+
+
+def media_type(head: bytes) -> str:
+    """The media type of a file that begins so (`model.attachments.HEAD` bytes are enough)."""
+    return _TYPES.get(extension(head), UNKNOWN)
