@@ -45,7 +45,7 @@ class ReceivedFiles:
         if not _PLAIN_ID.fullmatch(check_name(name)):
             raise MissingThing("attachment", "No attachment with that name found")
         try:
-            found = await self._commands.get_attachment(account, id=name, recipient=account)
+            found = await self._commands.get_attachment(account, id=name)
         except NotFound:
             raise MissingThing("attachment", "No attachment with that name found") from None
         return await asyncio.to_thread(binascii.a2b_base64, found.data)

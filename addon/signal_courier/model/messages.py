@@ -5,6 +5,7 @@ Timestamps are milliseconds since the epoch and name a message together with its
 
 import enum
 from collections.abc import Sequence
+from typing import override
 
 import msgspec
 
@@ -18,6 +19,7 @@ class Mention(msgspec.Struct, frozen=True):
     length: int
     author: str
 
+    @override
     def __str__(self) -> str:
         return f"{self.start}:{self.length}:{self.author}"
 
