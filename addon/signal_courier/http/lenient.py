@@ -131,7 +131,7 @@ def _first_value(raw: bytes) -> object:
         if trailing is None:
             raise invalid(_first_line(error)) from None
     try:
-        return msgspec.json.decode(raw[: int(trailing[1])])
+        return msgspec.json.decode(raw[: int(trailing[1]) - 1])  # the byte is counted from 1
     except _UNDECODABLE as error:
         raise invalid(_first_line(error)) from None
 

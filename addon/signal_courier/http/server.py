@@ -44,7 +44,14 @@ class HttpServer:
 
     async def start(self) -> None:
         """Listen. Raises `OSError` when the address is in use."""
-        server = web.Server(self._handle, access_log=None, keepalive_timeout=75, max_line_size=16384, max_field_size=16384)
+        server = web.Server(
+            self._handle,
+            access_log=None,
+            keepalive_timeout=75,
+            lingering_time=_GRACE,  # a refused upload is read on for so long, so that the client comes to see the answer
+            max_line_size=16384,
+            max_field_size=16384,
+        )
         self._runner = web.ServerRunner(server)
         await self._runner.setup()
         await web.TCPSite(self._runner, self._host, self._port, backlog=1024, shutdown_timeout=_GRACE).start()

@@ -13,7 +13,7 @@ from signal_courier.http.problems import NoSpace
 from signal_courier.model.attachments import HEAD, MARKER, Upload, base64_fault, illegal_base64
 from signal_courier.model.errors import InvalidValue
 
-_LONGEST_HEADER: Final = 8192  # bytes; a data header is a type and a file name
+_LONGEST_HEADER: Final = 4096  # bytes; a data header is a type and a file name
 _LONGEST_END: Final = 1024  # bytes of padding and line ends behind the last character
 _WRONG: Final = re.compile(rb"[^A-Za-z0-9+/\r\n]")
 _CONTROL: Final = re.compile(rb"[\x00-\x1f]")
