@@ -169,6 +169,7 @@ class FakeDaemon:
     def drop_connections(self) -> None:
         """As a crash would: everybody is cut off at once."""
         for connection in list(self._connections):
+            self._connections.discard(connection)
             connection.writer.transport.abort()
 
     @property
@@ -234,6 +235,13 @@ class FakeDaemon:
     async def drain(self) -> None:
         """Until the clients have read what was written."""
         for connection in list(self._connections):
+            with contextlib.suppress(OSError):
+                await connection.writer.drain()
+
+    async def flushed(self) -> None:
+        """Until the kernel has everything that was written."""
+        for connection in list(self._connections):
+            connection.writer.transport.set_write_buffer_limits(0)
             with contextlib.suppress(OSError):
                 await connection.writer.drain()
 

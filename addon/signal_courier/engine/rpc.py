@@ -81,6 +81,8 @@ class RpcConnection(asyncio.Protocol):
         self._incoming: list[bytes] = []
         self._incoming_size = 0
         self._alarm: asyncio.TimerHandle | None = None
+        self.reports_by_itself = False
+        """Whether the daemon reports without being asked (it runs with another receive mode): a subscription would double all."""
 
     # -- calls
 
@@ -292,8 +294,15 @@ class RpcConnection(asyncio.Protocol):
         except msgspec.MsgspecError:
             _log.error("signal-cli reported an envelope that is not an object")
             return
+        if result is _NULL:
+            self.reports_by_itself = True
+            frame = params
+        elif self.reports_by_itself:
+            return
+        else:
+            frame = result
         try:
-            self._sink(bytes(params if result is _NULL else result))
+            self._sink(bytes(frame))
         except Exception:  # noqa: BLE001 - a failure in the sink, whatever it is, must not cost the envelopes behind this one
             _log.exception("An envelope could not be taken in")
 

@@ -1,0 +1,56 @@
+"""The accounts that signal-cli has on disk, read from its data folder without asking it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+
+class _Entry(msgspec.Struct):
+    path: str = ""
+    number: str | None = None
+
+
+class _Index(msgspec.Struct):
+    accounts: list[_Entry] = []
+
+
+class _Account(msgspec.Struct, rename="camel"):
+    """The little of `data/<path>` that matters here (account files of version 10; 0.13.19 to 0.14.6)."""
+
+    registered: bool = True
+    device_id: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class AccountOnDisk:
+    """What the files say."""
+
+    registered: bool
+    """Whether signal-cli would load it. A registration that was never finished leaves an account with `False`."""
+    linked: bool
+    """Whether another device, the phone, is its master."""
+
+
+def accounts_on_disk(config_dir: Path) -> Mapping[str, AccountOnDisk] | None:
+    """By number; `None` when it cannot be told, because the folder is another machine's or not readable.
+
+    Format: signal-cli's `data/accounts.json`, version 2.
+    """
+    data = config_dir / "data"
+    try:
+        index = msgspec.json.decode((data / "accounts.json").read_bytes(), type=_Index)
+    except FileNotFoundError:
+        return {} if config_dir.is_dir() else None
+    except (OSError, msgspec.MsgspecError):
+        return None
+    return {entry.number: _look(data / Path(entry.path).name) for entry in index.accounts if entry.number}
+
+
+def _look(file: Path) -> AccountOnDisk:
+    try:
+        account = msgspec.json.decode(file.read_bytes(), type=_Account)
+    except (OSError, msgspec.MsgspecError):
+        account = _Account()
+    return AccountOnDisk(registered=account.registered, linked=account.device_id != 1)
