@@ -22,6 +22,7 @@ from signal_courier.engine.errors import EngineUnavailable
 _log = logging.getLogger(__name__)
 
 _SOCKET_NAME = "signal-cli.sock"
+_ELSEWHERE = "signal-courier-"
 
 
 class Workplace:
@@ -82,7 +83,9 @@ class Workplace:
         """Here if the path fits and the file system can hold a socket (shared folders often cannot), else in a folder of its own."""
         if len(os.fsencode(self.socket)) <= UNIX_PATH_LIMIT and _can_hold_socket(self.socket):
             return
-        self._elsewhere = Path(tempfile.mkdtemp(prefix="signal-courier-", dir=os.environ.get("XDG_RUNTIME_DIR") or None))
+        runtime = os.environ.get("XDG_RUNTIME_DIR", "")
+        fits = len(os.fsencode(runtime)) < UNIX_PATH_LIMIT - len(f"/{_ELSEWHERE}12345678/{_SOCKET_NAME}")
+        self._elsewhere = Path(tempfile.mkdtemp(prefix=_ELSEWHERE, dir=runtime if runtime and fits else None))
         self._elsewhere_file.write_text(str(self._elsewhere), encoding="utf-8")
         self.socket = self._elsewhere / _SOCKET_NAME
 
@@ -112,7 +115,7 @@ def _can_hold_socket(path: Path) -> bool:
 def _remove_our_folder(folder: Path) -> None:
     """Only if it really is ours: the name of a folder below /tmp may be anybody's by now."""
     facts = folder.lstat()
-    if folder.name.startswith("signal-courier-") and facts.st_uid == os.getuid() and not folder.is_symlink():
+    if folder.name.startswith(_ELSEWHERE) and facts.st_uid == os.getuid() and not folder.is_symlink():
         shutil.rmtree(folder, ignore_errors=True)
 
 

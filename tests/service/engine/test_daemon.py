@@ -6,8 +6,9 @@ import os
 import signal
 import stat
 import sys
+import tempfile
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -179,11 +180,16 @@ async def test_leftovers_of_a_kill_are_removed(engines: Engines, options: Engine
     assert not stale.exists()
 
 
+@pytest.fixture
+def runtime() -> Iterator[Path]:
+    """A folder whose name is short, as those below /run/user are."""
+    with tempfile.TemporaryDirectory(prefix="r") as folder:
+        yield Path(folder)
+
+
 async def test_a_long_data_folder_gets_its_socket_elsewhere_and_leaves_nothing(
-    engines: Engines, tmp_path: Path, config: Path, monkeypatch: pytest.MonkeyPatch
+    engines: Engines, tmp_path: Path, runtime: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    runtime = tmp_path / "r"
-    runtime.mkdir()
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(runtime))
     (runtime / "signal-courier-stale").mkdir()
     run = tmp_path / ("x" * 100) / "run"
