@@ -35,7 +35,7 @@ class Call[B, Q]:
     @property
     def account(self) -> str:
         """The account named by `{number}` in the path, as signal-cli spells it."""
-        return parse_number(decode_again(self.path["number"])).text
+        return parse_number(decode_again(self.path["number"])).e164
 
 
 def decode_again(value: str) -> str:

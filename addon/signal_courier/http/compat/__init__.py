@@ -2,19 +2,52 @@
 
 from collections.abc import Iterable, Sequence
 
-from signal_courier.http.compat import about, attachments, calls, polls, reactions, receipts, remote_delete, send, stories, typing_indicator
+from signal_courier.http.compat import (
+    about,
+    accounts,
+    attachments,
+    calls,
+    configuration,
+    contacts,
+    devices,
+    groups,
+    identities,
+    polls,
+    profiles,
+    qrcodelink,
+    reactions,
+    receipts,
+    register,
+    remote_delete,
+    search,
+    send,
+    sticker_packs,
+    stories,
+    typing_indicator,
+)
 from signal_courier.http.routing import Route
 
 TABLES: Sequence[Iterable[Route]] = (
     about.routes,
-    attachments.routes,
-    calls.routes,
-    polls.routes,
+    configuration.routes,
+    register.routes,
+    qrcodelink.routes,
+    devices.routes,
+    accounts.routes,
+    profiles.routes,
+    send.routes,
+    typing_indicator.routes,
     reactions.routes,
     receipts.routes,
     remote_delete.routes,
-    send.routes,
+    polls.routes,
     stories.routes,
-    typing_indicator.routes,
+    calls.routes,
+    attachments.routes,
+    groups.routes,
+    contacts.routes,
+    identities.routes,
+    search.routes,
+    sticker_packs.routes,
 )
-"""Every drop-in route."""
+"""Every drop-in route, in the order of the documentation."""

@@ -1,0 +1,21 @@
+"""What the documentation's examples share."""
+
+from http import HTTPStatus
+from typing import Final
+
+from signal_courier.http.problems import Problem
+from signal_courier.http.routing import Answer
+
+ACCOUNT: Final = "+4915100000001"
+PERSON: Final = "+4915100000002"
+PERSON_UUID: Final = "11111111-1111-4111-8111-111111111111"
+INTERNAL_GROUP: Final = "Pmpi+EfPWmsxiomLe9Nx2XF9HOE483p6iKiFj65iMwI="
+GROUP: Final = "group.UG1waStFZlBXbXN4aW9tTGU5TngyWEY5SE9FNDgzcDZpS2lGajY1aU13ST0="
+INVITE_LINK: Final = "https://signal.group/#CjQKIAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8gEhAhIiMkJSYnKCkqKywtLi8w"
+PICTURE: Final = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR4nGMAAQAAAAUAAQ0KLbQAAAAASUVORK5CYII="
+
+
+def refusal(description: str, text: str, status: int = 400) -> Answer:
+    """An error answer with its text."""
+    phrase = HTTPStatus(status).phrase
+    return Answer(status, description, Problem, example={"error": text, "message": text, "description": phrase, "status": status})

@@ -1,0 +1,75 @@
+"""`/v1/search`: who is on Signal."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import msgspec
+from aiohttp import web
+
+from signal_courier.access.scopes import Scope
+from signal_courier.http.answers import json_answer
+from signal_courier.http.call import Call
+from signal_courier.http.compat.examples import ACCOUNT, PERSON, refusal
+from signal_courier.http.routing import Answer, RouteTable
+from signal_courier.model.errors import InvalidValue
+from signal_courier.model.recipients import GroupId, Username, from_query, parse_recipient
+
+routes = RouteTable("Search")
+
+_NOTHING = "Please provide numbers to query for"
+
+
+class Registered(msgspec.Struct):
+    """Whether somebody is on Signal."""
+
+    number: str
+    registered: bool
+
+
+class SearchQuery(msgspec.Struct):
+    """Whom to look for."""
+
+    numbers: Annotated[
+        list[str], msgspec.Meta(description="Numbers or usernames; repeated, or with commas between.", examples=[[PERSON]])
+    ] = []
+
+
+class SearchAsQuery(SearchQuery):
+    """Whom to look for, and as whom."""
+
+    number: Annotated[str, msgspec.Meta(description="The account that asks; any if left out.", examples=[ACCOUNT])] = ""
+
+
+_ANSWERS = (
+    Answer(200, "Everybody who was asked for.", list[Registered], example=[{"number": PERSON, "registered": True}]),
+    refusal("Nobody was asked for.", _NOTHING),
+)
+
+
+@routes.add("GET", "/v1/search/{number}", scope=Scope.CONTACTS, query=SearchQuery, answers=_ANSWERS)
+async def search_for_numbers(call: Call[None, SearchQuery]) -> web.StreamResponse:
+    """Tell which numbers are registered with Signal."""
+    return await _search(call, call.account, call.query.numbers)
+
+
+@routes.add("GET", "/v1/search", scope=Scope.CONTACTS, query=SearchAsQuery, answers=_ANSWERS)
+async def search_as_any(call: Call[None, SearchAsQuery]) -> web.StreamResponse:
+    """Tell which numbers are registered with Signal, whichever account asks."""
+    account = await call.services.accounts.meant(from_query(call.query.number), any_will_do=True)
+    return await _search(call, account, call.query.numbers)
+
+
+async def _search[Q](call: Call[None, Q], account: str, texts: Sequence[str]) -> web.StreamResponse:
+    people, usernames = [], []
+    for text in (part for text in texts for part in text.split(",") if part.strip()):
+        match parse_recipient(from_query(text), field="numbers"):
+            case Username(name):
+                usernames.append(name)
+            case GroupId():
+                raise InvalidValue("numbers", f"numbers: '{text}' is a group")
+            case person:
+                people.append(str(person))
+    if not people and not usernames:
+        raise InvalidValue("numbers", _NOTHING)
+    statuses = await call.services.commands.get_user_status(account, recipient=people, username=usernames)
+    return json_answer([Registered(status.number or status.recipient or status.username or "", status.is_registered) for status in statuses])
