@@ -88,12 +88,16 @@ def rate_limited(error: errors.RateLimited, account: str) -> web.Response:
     return answer
 
 
-def answer_to(error: Exception, failure: int = 400, failure_text: str = "{}") -> web.Response:
-    """The answer that an error becomes; `failure` and `failure_text` are the route's status and words for what signal-cli refuses."""
+def answer_to(error: Exception, failure: int = 400, failure_text: str = "{}", undecodable_text: str | None = None) -> web.Response:
+    """The answer that an error becomes.
+
+    What follows `error` is the route's own: status and words for what signal-cli refuses; the text for a body that cannot be decoded,
+    which makes that answer JSON by name, too.
+    """
     match error:
         case UndecodableBody():
-            answer = problem(error.text, 400, detail=error.detail)
-            if error.plain:
+            answer = problem(undecodable_text or error.text, 400, detail=error.detail)
+            if error.plain and undecodable_text is None:
                 answer.headers["Content-Type"] = "text/plain; charset=utf-8"
             return answer
         case MissingThing():

@@ -59,6 +59,8 @@ class Route:
     body_optional: bool = False
     """An empty body counts as `{}`."""
     body_example: Example = None
+    undecodable_text: str | None = None
+    """What is told about a body that cannot be decoded, where it is not the usual text."""
     uploads: bool = False
     """The body may be multipart or raw bytes; the handler reads it itself."""
     query: type[msgspec.Struct] | None = None
@@ -108,6 +110,7 @@ class RouteTable:
         body: type[B] | None = None,
         body_optional: bool = False,
         body_example: Example = None,
+        undecodable_text: str | None = None,
         uploads: bool = False,
         query: type[Q] | None = None,
         answers: Iterable[Answer] = (),
@@ -130,6 +133,7 @@ class RouteTable:
                     body=body,  # type: ignore[arg-type]  # B is a struct
                     body_optional=body_optional,
                     body_example=body_example,
+                    undecodable_text=undecodable_text,
                     uploads=uploads,
                     query=query,  # type: ignore[arg-type]  # Q is a struct
                     reader=QueryReader(query) if query is not None else None,  # type: ignore[arg-type]  # Q is a struct

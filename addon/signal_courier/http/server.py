@@ -75,7 +75,10 @@ class HttpServer:
         except Exception as error:  # noqa: BLE001  # the one place where whatever went wrong becomes an answer
             if request.transport is None:
                 return web.Response(status=499)
-            answer = problems.answer_to(error, match.route.failure, match.route.failure_text) if match else problems.answer_to(error)
+            if match is None:
+                answer = problems.answer_to(error)
+            else:
+                answer = problems.answer_to(error, match.route.failure, match.route.failure_text, match.route.undecodable_text)
         if _ACCESS.isEnabledFor(logging.DEBUG) and not (match is not None and match.route.quiet):
             route = match.route.path if match is not None else "(no route)"
             _ACCESS.debug("%s %s %d %.1f ms", request.method, route, answer.status, (time.perf_counter() - started) * 1000)

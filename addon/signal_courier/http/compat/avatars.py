@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 
 from aiohttp import web
 
+from signal_courier.engine.answers import Data
 from signal_courier.http.answers import content
 from signal_courier.http.call import Call
-from signal_courier.engine.answers import Data
 from signal_courier.model.attachments import HEAD, Content, Inline
 from signal_courier.model.errors import InvalidValue
 from signal_courier.model.media import media_type

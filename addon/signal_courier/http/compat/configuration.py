@@ -1,7 +1,7 @@
 """`/v1/configuration`: how much is logged, and each account's trust in new safety numbers."""
 
 import logging
-from typing import Annotated, cast
+from typing import Annotated
 
 import msgspec
 from aiohttp import web
@@ -14,7 +14,6 @@ from signal_courier.http.compat.examples import refusal
 from signal_courier.http.routing import Answer, RouteTable
 from signal_courier.messaging.trust import MODES
 from signal_courier.model.errors import InvalidValue
-from signal_courier.settings import TrustMode
 
 routes = RouteTable("Configuration")
 _LOGGER = logging.getLogger(__name__)
@@ -101,7 +100,7 @@ async def set_trust_mode(call: Call[AccountSettings, None]) -> web.StreamRespons
     if call.body.trust_mode not in MODES:
         raise InvalidValue("trust_mode", "Invalid trust mode")
     try:
-        await call.services.trust.set_mode(call.account, cast("TrustMode", call.body.trust_mode))
+        await call.services.trust.set_mode(call.account, call.body.trust_mode)
     except OSError as error:
         raise InvalidValue("trust_mode", f"Couldn't set trust mode: {error.strerror}") from error
     return empty()

@@ -1,6 +1,5 @@
 """`/v1/contacts`: the people whom an account knows."""
 
-from collections.abc import Sequence
 from typing import Annotated
 
 import msgspec
@@ -13,9 +12,9 @@ from signal_courier.http.answers import empty, json_answer
 from signal_courier.http.call import Call, decode_again
 from signal_courier.http.compat.avatars import picture
 from signal_courier.http.compat.examples import PERSON, PERSON_UUID, refusal
+from signal_courier.http.compat.targets import person
 from signal_courier.http.routing import Answer, RouteTable
 from signal_courier.model.errors import InvalidValue, MissingThing
-from signal_courier.model.recipients import GroupId, parse_recipient
 
 routes = RouteTable("Contacts")
 
@@ -100,12 +99,14 @@ async def list_contacts(call: Call[None, ContactsQuery]) -> web.StreamResponse:
 )  # fmt: skip
 async def list_contact(call: Call[None, ContactsQuery]) -> web.StreamResponse:
     """Show one contact, by UUID or number."""
-    wanted = decode_again(call.path["uuid"])
-    person = _person(wanted, "uuid")
+    named = _named(call)
     contacts = await call.services.commands.list_contacts(
-        call.account, recipient=[person], all_recipients=call.query.all_recipients
+        call.account, recipient=[named], all_recipients=call.query.all_recipients
     )  # fmt: skip
-    return json_answer(_entry(_find(contacts, person, wanted)))
+    for contact in contacts:  # signal-cli may list others too
+        if named in (contact.uuid, contact.number, f"u:{contact.username}"):
+            return json_answer(_entry(contact))
+    raise MissingThing("uuid", _NOBODY.format(call.path["uuid"]))
 
 
 @routes.add(
@@ -115,7 +116,7 @@ async def list_contact(call: Call[None, ContactsQuery]) -> web.StreamResponse:
 async def get_profile_avatar(call: Call[None, None]) -> web.StreamResponse:
     """Get the picture of a contact's profile."""
     try:
-        return picture(await call.services.commands.get_avatar(call.account, profile=_person(decode_again(call.path["uuid"]), "uuid")))
+        return picture(await call.services.commands.get_avatar(call.account, profile=_named(call)))
     except NotFound as error:
         raise InvalidValue("uuid", "No avatar found.") from error
 
@@ -146,7 +147,7 @@ async def update_contact(call: Call[UpdateContact, None]) -> web.StreamResponse:
     body = call.body
     await call.services.commands.update_contact(
         call.account,
-        recipient=_person(body.recipient),
+        recipient=str(person(body.recipient, "recipient")),
         name=body.name,
         given_name=body.given_name,
         family_name=body.family_name,
@@ -170,14 +171,14 @@ async def send_contacts(call: Call[None, None]) -> web.StreamResponse:
 @routes.add("POST", "/v1/contacts/{number}/{uuid}/block", scope=Scope.CONTACTS, answers=[Answer(204, "Blocked.")])
 async def block_contact(call: Call[None, None]) -> web.StreamResponse:
     """Block a person, by UUID, number or username: their messages are not taken any more."""
-    await call.services.commands.block(call.account, recipient=[_person(decode_again(call.path["uuid"]), "uuid")])
+    await call.services.commands.block(call.account, recipient=[_named(call)])
     return empty()
 
 
 @routes.add("POST", "/v1/contacts/{number}/{uuid}/unblock", scope=Scope.CONTACTS, answers=[Answer(204, "No longer blocked.")])
 async def unblock_contact(call: Call[None, None]) -> web.StreamResponse:
     """Unblock a person."""
-    await call.services.commands.unblock(call.account, recipient=[_person(decode_again(call.path["uuid"]), "uuid")])
+    await call.services.commands.unblock(call.account, recipient=[_named(call)])
     return empty()
 
 
@@ -199,27 +200,13 @@ async def remove_contact(call: Call[None, RemoveQuery]) -> web.StreamResponse:
     """Remove a contact, by UUID, number or username."""
     if call.query.hide and call.query.forget:
         raise InvalidValue("forget", "Couldn't process request - hide and forget cannot both be set")
-    person = _person(decode_again(call.path["uuid"]), "uuid")
-    await call.services.commands.remove_contact(call.account, recipient=person, hide=call.query.hide, forget=call.query.forget)
+    await call.services.commands.remove_contact(call.account, recipient=_named(call), hide=call.query.hide, forget=call.query.forget)
     return empty()
 
 
-def _person(text: str, field: str = "recipient") -> str:
-    """The person that a text names, as signal-cli spells it. Raises `InvalidValue`."""
-    if not text.strip():
-        raise InvalidValue(field, f"Couldn't process request - {field} missing")
-    recipient = parse_recipient(text, field=field)
-    if isinstance(recipient, GroupId):
-        raise InvalidValue(field, f"{field}: '{text}' is a group, not a person")
-    return str(recipient)
-
-
-def _find(contacts: Sequence[Contact], person: str, wanted: str) -> Contact:
-    """The one that is meant: signal-cli may list others too. Raises `MissingThing`."""
-    for contact in contacts:
-        if person in (contact.uuid, contact.number, f"u:{contact.username}"):
-            return contact
-    raise MissingThing("uuid", _NOBODY.format(wanted))
+def _named[B, Q](call: Call[B, Q]) -> str:
+    """The person named in the path, as signal-cli spells it. Raises `InvalidValue`."""
+    return str(person(decode_again(call.path["uuid"]), "uuid"))
 
 
 def _entry(contact: Contact) -> ContactEntry:

@@ -18,11 +18,12 @@ from signal_courier.engine.errors import NotFound
 from signal_courier.http.answers import empty, json_answer
 from signal_courier.http.call import Call
 from signal_courier.http.compat.avatars import Avatar, picture, staged_avatar
+from signal_courier.http.compat.dialects import deleted_group_answer
 from signal_courier.http.compat.examples import GROUP, INTERNAL_GROUP, INVITE_LINK, PERSON, PERSON_UUID, refusal
+from signal_courier.http.compat.targets import person
 from signal_courier.http.routing import Answer, RouteTable
-from signal_courier.model.dialects import Dialect
 from signal_courier.model.errors import InvalidValue, MissingThing
-from signal_courier.model.recipients import GroupId, parse_group_id, parse_recipient
+from signal_courier.model.recipients import GroupId, parse_group_id
 
 routes = RouteTable("Groups")
 
@@ -245,21 +246,18 @@ def _permission(value: str, name: str) -> GroupPermission | None:
     return cast("GroupPermission", value) if value else None
 
 
+_NO_LINK_STATE = "Invalid group link provided - only 'enabled', 'enabled-with-approval' and 'disabled' allowed!"
+
+
 def _link_state(value: str | None) -> GroupLinkState | None:
     if value not in (None, "", "unchanged", "enabled", "enabled-with-approval", "disabled"):
-        raise InvalidValue("group_link", "Invalid group link provided - only 'enabled', 'enabled-with-approval' and 'disabled' allowed!")
+        raise InvalidValue("group_link", _NO_LINK_STATE)
     return cast("GroupLinkState", value) if value and value != "unchanged" else None
 
 
 def _persons(texts: Sequence[str] | None, field: str) -> list[str]:
     """People as signal-cli spells them. Raises `InvalidValue`."""
-    people = []
-    for text in texts or ():
-        recipient = parse_recipient(text, field=field)
-        if isinstance(recipient, GroupId):
-            raise InvalidValue(field, f"{field}: '{text}' is a group, not a person")
-        people.append(str(recipient))
-    return people
+    return [str(person(text, field)) for text in texts or ()]
 
 
 _LINK = msgspec.Meta(description="disabled, enabled, or enabled-with-approval; empty or `unchanged` leaves it.", examples=["enabled"])
@@ -288,7 +286,7 @@ class CreateGroup(msgspec.Struct, kw_only=True):
                   "permissions": {"add_members": "only-admins", "edit_group": "only-admins", "send_messages": "every-member"}},
     answers=[
         Answer(201, "The group.", GroupCreated, example=_CREATED),
-        refusal("A value is none, or Signal refused.", "Invalid group link provided - only 'enabled', 'enabled-with-approval' and 'disabled' allowed!"),
+        refusal("A value is none, or Signal refused.", _NO_LINK_STATE),
     ],
 )  # fmt: skip
 async def create_group(call: Call[CreateGroup, None]) -> web.StreamResponse:
@@ -392,11 +390,12 @@ async def reset_group_link(call: Call[None, None]) -> web.StreamResponse:
 class JoinGroup(msgspec.Struct):
     """How to get in."""
 
-    group_link: Annotated[str, msgspec.Meta(description="Invitation link; without it an invitation is accepted.", examples=[INVITE_LINK])] = (
-        ""
-    )
+    group_link: Annotated[
+        str, msgspec.Meta(description="Invitation link; without it an invitation is accepted.", examples=[INVITE_LINK])
+    ] = ""
 
 
+_NO_INVITE = "group_link: this is no invitation link, which begins with https://signal.group/#"
 _JOINED = Answer(204, "Joined, or asked to be let in.")
 
 
@@ -410,7 +409,7 @@ async def join_group(call: Call[JoinGroup, None]) -> web.StreamResponse:
     if _is_invite(link):
         await call.services.commands.join_group(call.account, uri=link)
     elif call.body.group_link:
-        raise InvalidValue("group_link", "group_link: this is no invitation link, which begins with https://signal.group/#")
+        raise InvalidValue("group_link", _NO_INVITE)
     else:
         await call.services.commands.update_group(call.account, group_id=_group_id(call).internal)
     return empty()
@@ -418,12 +417,12 @@ async def join_group(call: Call[JoinGroup, None]) -> web.StreamResponse:
 
 @routes.add(
     "POST", "/v1/groups/{number}/join", scope=Scope.GROUPS, body=JoinGroup, body_example={"group_link": INVITE_LINK},
-    answers=[_JOINED, refusal("The link is none.", "group_link: this is no invitation link, which begins with https://signal.group/#")],
+    answers=[_JOINED, refusal("The link is none.", _NO_INVITE)],
 )  # fmt: skip
 async def join_group_by_link(call: Call[JoinGroup, None]) -> web.StreamResponse:
     """Join a group by its invitation link."""
     if not _is_invite(call.body.group_link):
-        raise InvalidValue("group_link", "group_link: this is no invitation link, which begins with https://signal.group/#")
+        raise InvalidValue("group_link", _NO_INVITE)
     await call.services.commands.join_group(call.account, uri=call.body.group_link)
     return empty()
 
@@ -460,7 +459,7 @@ async def delete_group(call: Call[LeaveGroup, None]) -> web.StreamResponse:
     await call.services.commands.quit_group(
         call.account, group_id=_group_id(call).internal, admin=_persons(call.body.admins, "admins"), delete=True
     )
-    return empty(204 if call.dialect is Dialect.MORPH027 else 200)
+    return deleted_group_answer(call.dialect)
 
 
 @routes.add("POST", "/v1/groups/{number}/{groupid:path}/block", scope=Scope.GROUPS, answers=[Answer(204, "Blocked."), _INVALID])

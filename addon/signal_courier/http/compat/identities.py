@@ -9,9 +9,9 @@ from signal_courier.access.scopes import Scope
 from signal_courier.http.answers import empty, json_answer
 from signal_courier.http.call import Call, decode_again
 from signal_courier.http.compat.examples import PERSON, PERSON_UUID, refusal
+from signal_courier.http.compat.targets import person
 from signal_courier.http.routing import Answer, RouteTable
 from signal_courier.model.errors import InvalidValue
-from signal_courier.model.recipients import parse_recipient
 
 routes = RouteTable("Identities")
 
@@ -89,8 +89,6 @@ async def trust_identity(call: Call[TrustIdentity, None]) -> web.StreamResponse:
         raise InvalidValue("trust_all_known_keys", _BOTH)
     if safety_number is not None and not safety_number.strip():
         raise InvalidValue("verified_safety_number", _EMPTY)
-    person = parse_recipient(decode_again(call.path["numberToTrust"]), field="numberToTrust")
-    await call.services.commands.trust(
-        call.account, recipient=str(person), trust_all_known_keys=all_keys, verified_safety_number=safety_number
-    )
+    trusted = str(person(decode_again(call.path["numberToTrust"]), "numberToTrust"))
+    await call.services.commands.trust(call.account, recipient=trusted, trust_all_known_keys=all_keys, verified_safety_number=safety_number)
     return empty()

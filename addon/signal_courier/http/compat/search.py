@@ -61,7 +61,7 @@ async def search_as_any(call: Call[None, SearchAsQuery]) -> web.StreamResponse:
 
 async def _search[Q](call: Call[None, Q], account: str, texts: Sequence[str]) -> web.StreamResponse:
     people, usernames = [], []
-    for text in (part for text in texts for part in text.split(",") if part.strip()):
+    for text in (part for listed in texts for part in listed.split(",") if part.strip()):
         match parse_recipient(from_query(text), field="numbers"):
             case Username(name):
                 usernames.append(name)
@@ -72,4 +72,6 @@ async def _search[Q](call: Call[None, Q], account: str, texts: Sequence[str]) ->
     if not people and not usernames:
         raise InvalidValue("numbers", _NOTHING)
     statuses = await call.services.commands.get_user_status(account, recipient=people, username=usernames)
-    return json_answer([Registered(status.number or status.recipient or status.username or "", status.is_registered) for status in statuses])
+    return json_answer(
+        [Registered(status.number or status.recipient or status.username or "", status.is_registered) for status in statuses]
+    )
