@@ -64,7 +64,8 @@ class ContactEntry(msgspec.Struct, kw_only=True):
 
 _EXAMPLE = {
     "number": PERSON, "uuid": PERSON_UUID, "name": "Anna", "profile_name": "Anna Example", "username": "anna.42", "color": "",
-    "blocked": False, "message_expiration": "0", "note": "", "given_name": "Anna", "family_name": "", "hidden": False, "unregistered": False,
+    "blocked": False, "message_expiration": "0", "note": "", "given_name": "Anna", "family_name": "",
+    "hidden": False, "unregistered": False,
     "profile": {
         "given_name": "Anna", "lastname": "Example", "about": "Hi", "about_emoji": "👋", "has_avatar": True,
         "last_updated_timestamp": 1700000000000,

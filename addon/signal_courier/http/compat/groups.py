@@ -115,16 +115,16 @@ def _entry(group: Group) -> GroupEntry:
         group.description or "",
         GroupId(group.id).external,
         group.id,
-        [person.number or person.uuid or "" for person in group.members],
+        [one.number or one.uuid or "" for one in group.members],
         group.is_blocked,
         group.is_member,
-        [person.number or person.uuid or "" for person in group.pending_members],
-        [person.number or person.uuid or "" for person in group.requesting_members],
+        [one.number or one.uuid or "" for one in group.pending_members],
+        [one.number or one.uuid or "" for one in group.requesting_members],
         group.group_invite_link or "",
-        [person.number or person.uuid or "" for person in group.admins],
+        [one.number or one.uuid or "" for one in group.admins],
         _permissions(group),
         group.message_expiration_time,
-        [person.number or person.uuid or "" for person in group.banned],
+        [one.number or one.uuid or "" for one in group.banned],
     )
 
 
@@ -148,7 +148,7 @@ def _expanded(group: Group) -> ExpandedGroupEntry:
 
 
 def _people(people: Sequence[Person]) -> list[MemberEntry]:
-    return [MemberEntry(person.number or "", person.uuid or "") for person in people]
+    return [MemberEntry(one.number or "", one.uuid or "") for one in people]
 
 
 def _permissions(group: Group) -> Permissions:
