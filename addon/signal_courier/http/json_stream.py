@@ -32,7 +32,6 @@ _DEEPEST: Final = 200
 _MOST_UPLOADS: Final = 1000
 
 _STRUCTURE: Final = re.compile(rb"[{}\[\]:,]")
-_STRING_REST: Final = re.compile(rb"(?:[^\"\\]++|\\.)*+", re.DOTALL)
 
 
 class JsonStream:
@@ -186,17 +185,25 @@ class JsonStream:
     def _find_end(self, piece: bytes, position: int) -> tuple[int, bool]:
         """Where the string that goes on at `position` ends in this piece, and whether it does."""
         quote = piece.find(b'"', position)
-        end = quote if quote >= 0 else len(piece)
-        if piece.find(b"\\", position, end) < 0:
-            return end, quote >= 0
-        match = _STRING_REST.match(piece, position)
-        end = match.end() if match else position
-        if end < len(piece) and piece[end : end + 1] == b"\\":  # the piece ends within an escape
+        while quote >= 0 and _backslashes(piece, position, quote) % 2:
+            quote = piece.find(b'"', quote + 1)
+        if quote >= 0:
+            return quote, True
+        end = len(piece)
+        if _backslashes(piece, position, end) % 2:  # the piece ends within an escape
+            end -= 1
             self._rest = piece[end:]
-            return end, False
-        return end, end < len(piece)
+        return end, False
 
     @staticmethod
     def _ignore(piece: bytes, position: int) -> int:
         del position
         return len(piece)
+
+
+def _backslashes(piece: bytes, start: int, end: int) -> int:
+    """How many backslashes stand directly before `end`, not counting what is before `start`."""
+    at = end
+    while at > start and piece[at - 1] == 0x5C:
+        at -= 1
+    return end - at
