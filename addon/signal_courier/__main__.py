@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from signal_courier import __version__, settings
 from signal_courier.courier import Courier, serve
 from signal_courier.logs import set_up_logging
+from signal_courier.store.errors import StoreError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -38,6 +39,9 @@ def _serve(parsed: argparse.Namespace) -> int:
         logging.getLogger("signal_courier").warning(warning)
     try:
         asyncio.run(serve(chosen, _greet))
+    except StoreError as error:
+        print(f"signal-courier: {error}", file=sys.stderr)
+        return 1
     except OSError as error:
         print(f"signal-courier: cannot listen on {chosen.host}:{chosen.port}: {error.strerror or error}", file=sys.stderr)
         return 1

@@ -17,12 +17,14 @@ from signal_courier.messaging.fetching import Fetcher
 from signal_courier.messaging.linking import Linking
 from signal_courier.messaging.outbox import Outbox
 from signal_courier.messaging.received import ReceivedFiles
+from signal_courier.messaging.receiving import Receiving, ReceivingOptions
 from signal_courier.messaging.registration import Registration
 from signal_courier.messaging.staging import Staging
 from signal_courier.messaging.trust import TrustPolicy
 from signal_courier.messaging.uploads import Uploads
 from signal_courier.messaging.votes import Votes
 from signal_courier.settings import Settings
+from signal_courier.store.database import Database
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -45,12 +47,28 @@ class Courier:
         )
         self.outbox = Outbox(self.commands, self.trust)
         self.staging = _staging_of(settings, self.commands)
+        self.database = Database(settings.data_dir / "courier.db")
+        self.receiving = Receiving(
+            self.database,
+            self.engine,
+            ReceivingOptions(
+                attachments_dir=settings.attachments_dir,
+                inbox_days=settings.inbox_days,
+                inbox_max=settings.inbox_max,
+                attachment_days=settings.attachment_days,
+                webhook_url=settings.receive_webhook_url,
+                schedule=settings.auto_receive_schedule if settings.on_demand else None,
+                schedule_seconds=settings.auto_receive_timeout,
+                schedule_read_receipts=settings.auto_receive_send_read_receipts,
+            ),
+        )
         self.services = Services(
             settings=settings,
             engine=self.engine,
             commands=self.commands,
             accounts=self.accounts,
             linking=self.linking,
+            receiving=self.receiving,
             registration=self.registration,
             trust=self.trust,
             outbox=self.outbox,
@@ -62,18 +80,19 @@ class Courier:
     async def start(self) -> None:
         """Start every part; HTTP is open before signal-cli is up. Raises what makes a start impossible."""
         prepare_folders(self.settings)
+        await self.database.open()
+        await self.receiving.start()
         await self.server.start()
-        await self.engine.start(_ignore)
+        await self.engine.start(self.receiving.inbox.accept)
 
     async def stop(self) -> None:
         """Stop within 5 s: first no new requests, then signal-cli, then the database."""
+        self.receiving.release()
         await self.server.stop()
         await self.linking.stop()
         await self.engine.stop()
-
-
-def _ignore(_envelope: bytes) -> None:
-    """Replaced by the inbox."""
+        await self.receiving.stop()
+        await self.database.close()
 
 
 def prepare_folders(settings: Settings) -> None:

@@ -7,7 +7,7 @@ method names, parameters, results and error codes are those of signal-cli's mult
 
 import enum
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import msgspec
 
@@ -82,3 +82,11 @@ class Engine(Protocol):
 
     def resume(self) -> None:
         """Ask for envelopes again."""
+
+
+@runtime_checkable
+class OnDemand(Protocol):
+    """What an engine offers besides where it runs only when needed; one that always runs lacks it."""
+
+    async def receive_for(self, seconds: float) -> None:
+        """Start if necessary, and once ready receive for that many seconds. Raises an `EngineError`; may be cancelled early."""

@@ -52,9 +52,9 @@ class HttpServer:
             max_line_size=16384,
             max_field_size=16384,
         )
-        self._runner = web.ServerRunner(server)
+        self._runner = web.ServerRunner(server, shutdown_timeout=_GRACE)
         await self._runner.setup()
-        await web.TCPSite(self._runner, self._host, self._port, backlog=1024, shutdown_timeout=_GRACE).start()
+        await web.TCPSite(self._runner, self._host, self._port, backlog=1024).start()
 
     async def stop(self) -> None:
         """Stop listening; what is being answered is answered (within the grace time)."""

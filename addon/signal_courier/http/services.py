@@ -7,6 +7,7 @@ from signal_courier.engine.commands import Commands
 from signal_courier.messaging.accounts import Accounts
 from signal_courier.messaging.linking import Linking
 from signal_courier.messaging.outbox import Outbox
+from signal_courier.messaging.receiving import Receiving
 from signal_courier.messaging.registration import Registration
 from signal_courier.messaging.staging import Staging
 from signal_courier.messaging.trust import TrustPolicy
@@ -23,6 +24,7 @@ class Services:
     commands: Commands
     accounts: Accounts
     linking: Linking
+    receiving: Receiving
     registration: Registration
     trust: TrustPolicy
     outbox: Outbox

@@ -34,64 +34,67 @@ READERS = 2
 
 
 class Database:
-    """The open database. Made with `open`, belongs to one event loop, ended with `close`."""
+    """The database of one event loop: `open` it before anything else, `close` it at the end."""
 
-    def __init__(self, path: Path, connection: sqlite3.Connection, lock: int) -> None:
+    def __init__(self, path: Path) -> None:
         self.path = path
-        self._lock = lock
+        self._lock: int | None = None
         self._places = asyncio.Semaphore(QUEUE_LIMIT)
-        self._writer = Writer(path, connection, self._free_places)
+        self._writer: Writer | None = None
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="store-reader")
         self._reader_connections: list[sqlite3.Connection] = []
         self._local = threading.local()
-        self._closed = threading.Event()
+        self._closing = threading.Event()
 
-    @classmethod
-    async def open(cls, path: Path) -> Self:
+    async def open(self) -> Self:
         """Open or make the file, and bring its schema up to date.
 
         Raises a `StoreError` whose text says what is wrong and with which file.
         """
-        lock, connection = await asyncio.to_thread(_open, path)
-        return cls(path, connection, lock)
+        self._lock, connection = await asyncio.to_thread(_open, self.path)
+        self._writer = Writer(self.path, connection, self._free_places)
+        return self
 
     async def write[T](self, work: Work[T], *, deadline: float | None = WRITE_DEADLINE) -> T:
         """Do `work` in a transaction and give its result once that is committed.
 
-        A piece of work that raises is undone alone, and raises here. While the database cannot be written (locked, disk full) the work
-        waits; after `deadline` seconds it ends with `StoreBusy`, with `None` it waits as long as the database is open. Cancelling
-        the caller does not undo the work. It may be tried several times: it must change nothing but the database.
+        A piece of work that raises is undone alone, and raises here (SQLite's errors as `StoreError`). While the database cannot be
+        written (locked, disk full) the work waits; after `deadline` seconds it ends with `StoreBusy`, with `None` it waits as long as the
+        database is open. Cancelling the caller does not undo the work. It may be tried several times: it must change nothing else.
         """
         expires = float("inf") if deadline is None else time.monotonic() + deadline
-        self._check_open()
         await self._places.acquire()
         try:
-            self._check_open()
-            future = self._writer.submit(work, expires)
+            future = self._open_writer().submit(work, expires)
         except BaseException:
             self._places.release()
             raise
-        return await future  # type: ignore[return-value]  # the future holds what `work` returned
+        try:
+            return await future  # type: ignore[return-value]  # the future holds what `work` returned
+        except sqlite3.Error as error:
+            raise StoreError(f"{self.path.name}: {error}") from error
 
     async def read[T](self, work: Work[T]) -> T:
         """Do `work`, which must only read, beside the writer; it sees every commit that was reported before."""
-        self._check_open()
+        self._open_writer()
         return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, work)
 
     async def close(self) -> None:
         """Write what waits, then let go of the file; what cannot be written even now ends with `StoreBusy`."""
-        if self._closed.is_set():
+        if self._writer is None or self._lock is None:
             return
-        self._closed.set()
-        await self._writer.close()
+        writer, self._writer = self._writer, None
+        self._closing.set()
+        await writer.close()
         await asyncio.to_thread(self._readers.shutdown)
         for connection in self._reader_connections:
             connection.close()
         os.close(self._lock)
 
-    def _check_open(self) -> None:
-        if self._closed.is_set():
+    def _open_writer(self) -> Writer:
+        if self._writer is None:
             raise StoreBusy("the database is closed")
+        return self._writer
 
     def _free_places(self, count: int) -> None:
         for _ in range(count):
@@ -106,8 +109,8 @@ class Database:
                 if is_damaged(error):
                     raise damaged(self.path) from error
                 if not is_passing(error):
-                    raise
-                if time.monotonic() >= expires or self._closed.wait(RETRY_PAUSE):
+                    raise StoreError(f"{self.path.name}: {error}") from error
+                if time.monotonic() >= expires or self._closing.wait(RETRY_PAUSE):
                     raise StoreBusy(f"{self.path.name} cannot be read: {error}") from error
 
     def _reader(self) -> sqlite3.Connection:

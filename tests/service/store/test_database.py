@@ -14,14 +14,14 @@ from pathlib import Path
 import pytest
 
 from signal_courier.store.database import Database
-from signal_courier.store.errors import SchemaTooNew, StoreBusy, StoreCorrupt, StoreInUse
+from signal_courier.store.errors import SchemaTooNew, StoreBusy, StoreCorrupt, StoreError, StoreInUse
 from signal_courier.store.migrations import MIGRATIONS, migrate
 from signal_courier.store.writer import Work
 
 
 @pytest.fixture
 async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    opened = await Database.open(tmp_path / "courier.db")
+    opened = await Database(tmp_path / "courier.db").open()
     await opened.write(lambda connection: connection.execute("CREATE TABLE notes (n INTEGER PRIMARY KEY, text)"))
     yield opened
     await opened.close()
@@ -105,7 +105,7 @@ async def test_a_failing_job_is_undone_without_hurting_its_neighbours(database: 
         connection.execute("INSERT INTO notes VALUES (1, '')")
 
     outcomes = await asyncio.gather(*map(database.write, (note(1), fails, note(2), collides, note(3))), return_exceptions=True)
-    assert [type(outcome) for outcome in outcomes] == [int, LookupError, int, sqlite3.IntegrityError, int]
+    assert [type(outcome) for outcome in outcomes] == [int, LookupError, int, StoreError, int]
     assert await notes(database) == [1, 2, 3]
 
 
@@ -116,7 +116,7 @@ async def test_a_job_that_ends_the_transaction_harms_only_itself(database: Datab
         connection.execute("INSERT OR ROLLBACK INTO notes VALUES (1, '')")
 
     outcomes = await asyncio.gather(*map(database.write, (note(2), rolls_back_everything, note(3))), return_exceptions=True)
-    assert [type(outcome) for outcome in outcomes] == [int, sqlite3.IntegrityError, int]
+    assert [type(outcome) for outcome in outcomes] == [int, StoreError, int]
     assert await notes(database) == [1, 2, 3]
 
 
@@ -175,7 +175,7 @@ async def test_a_really_full_disk_delays_and_loses_nothing(tmp_path: Path) -> No
     if await mount.wait() != 0:
         pytest.skip("this machine lets nobody mount a tmpfs")
     try:
-        database = await Database.open(disk / "courier.db")
+        database = await Database(disk / "courier.db").open()
         ballast = disk / "ballast"
         await database.write(lambda connection: connection.execute("CREATE TABLE notes (n INTEGER PRIMARY KEY, text)"))
         fill(ballast)
@@ -192,7 +192,7 @@ async def test_a_really_full_disk_delays_and_loses_nothing(tmp_path: Path) -> No
 
 
 async def test_closing_writes_what_waits(tmp_path: Path) -> None:
-    database = await Database.open(tmp_path / "courier.db")
+    database = await Database(tmp_path / "courier.db").open()
     await database.write(lambda connection: connection.execute("CREATE TABLE notes (n INTEGER PRIMARY KEY, text)"))
     writes = [asyncio.ensure_future(database.write(note(number))) for number in range(300)]
     await asyncio.sleep(0)
@@ -205,7 +205,7 @@ async def test_closing_writes_what_waits(tmp_path: Path) -> None:
 
 
 async def test_closing_does_not_hang_on_a_locked_database(tmp_path: Path) -> None:
-    database = await Database.open(tmp_path / "courier.db")
+    database = await Database(tmp_path / "courier.db").open()
     with locked_by_another(database.path):
         writing = asyncio.ensure_future(database.write(lambda connection: None, deadline=None))
         await asyncio.sleep(0)
@@ -218,7 +218,7 @@ async def test_a_file_that_is_no_database_is_refused_in_plain_words(tmp_path: Pa
     path = tmp_path / "courier.db"
     path.write_bytes(b"this is no database at all" * 100)
     with pytest.raises(StoreCorrupt, match=r"courier\.db is damaged or is not a database"):
-        await Database.open(path)
+        await Database(path).open()
 
 
 async def test_a_newer_schema_is_refused_in_plain_words(tmp_path: Path) -> None:
@@ -226,12 +226,12 @@ async def test_a_newer_schema_is_refused_in_plain_words(tmp_path: Path) -> None:
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA user_version = 999")
     with pytest.raises(SchemaTooNew, match="schema 999"):
-        await Database.open(path)
+        await Database(path).open()
 
 
 async def test_a_second_service_on_the_same_folder_is_refused(database: Database) -> None:
     with pytest.raises(StoreInUse, match="another running Signal Courier"):
-        await Database.open(database.path)
+        await Database(database.path).open()
 
 
 async def test_messages_are_nobody_elses_business(database: Database) -> None:
@@ -251,7 +251,7 @@ def test_a_migration_that_fails_leaves_the_schema_as_it_was(tmp_path: Path) -> N
 
 def _write_until_killed(path: Path, reported: Connection) -> None:
     async def main() -> None:
-        database = await Database.open(path)
+        database = await Database(path).open()
         await database.write(lambda connection: connection.execute("CREATE TABLE IF NOT EXISTS notes (n INTEGER PRIMARY KEY, text)"))
         number = await database.read(lambda connection: connection.execute("SELECT coalesce(max(n), 0) FROM notes").fetchone()[0])
         while True:
@@ -284,6 +284,6 @@ async def test_what_was_reported_as_committed_survives_kill_9(tmp_path: Path) ->
         except EOFError:
             here.close()
         child.close()
-    database = await Database.open(path)
+    database = await Database(path).open()
     assert (await notes(database))[:last] == list(range(1, last + 1))
     await database.close()

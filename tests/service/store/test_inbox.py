@@ -17,7 +17,7 @@ ANN, BEN = "+4915100000001", "+4915100000002"
 
 @pytest.fixture
 async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    opened = await Database.open(tmp_path / "courier.db")
+    opened = await Database(tmp_path / "courier.db").open()
     yield opened
     await opened.close()
 
@@ -108,7 +108,7 @@ async def test_cursors_only_move_forward(database: Database) -> None:
 @pytest.mark.slow
 async def test_a_million_rows_open_within_a_second(tmp_path: Path) -> None:
     path = tmp_path / "courier.db"
-    await (await Database.open(path)).close()
+    await (await Database(path).open()).close()
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute(
             """
@@ -117,7 +117,7 @@ async def test_a_million_rows_open_within_a_second(tmp_path: Path) -> None:
             """
         )
     start = time.perf_counter()
-    database = await Database.open(path)
+    database = await Database(path).open()
     inbox = InboxTable(database)
     assert await inbox.last_id() == 1_000_000
     assert len(await inbox.read_after(ANN, 999_900, rows=1000, size=1 << 20)) == 100

@@ -1,0 +1,172 @@
+"""From the engine to the store: takes every frame at once, commits them in order, and only then lets anyone see them.
+
+What a killed service has read from signal-cli but not committed yet is gone, because signal-cli's protocol knows no acknowledgement. So
+frames wait for nothing here but the commit of those before them, which takes about a millisecond.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import msgspec
+
+from signal_courier.engine.base import EngineStatus
+from signal_courier.messaging.clock import GuardedClock
+from signal_courier.messaging.feed import Feed
+from signal_courier.store.errors import StoreError
+from signal_courier.store.inbox import InboxTable, NewEnvelope
+
+_LOGGER = logging.getLogger(__name__)
+
+UNKNOWN_ACCOUNT = ""
+"""Frames that name no account, where more than one (or none) is known; kept, but delivered to nobody."""
+_RETRY_PAUSE = (0.1, 5.0)
+"""First and longest pause, in seconds, after a commit that failed."""
+
+
+class Source(Protocol):
+    """What the inbox asks of the engine."""
+
+    @property
+    def status(self) -> EngineStatus:
+        """Which accounts there are."""
+
+    def pause(self) -> None:
+        """Stop the flow for now."""
+
+    def resume(self) -> None:
+        """Let it flow again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InboxLimits:
+    """How much may wait to be committed."""
+
+    high_frames: int = 50_000
+    high_bytes: int = 32 << 20
+    """Above either, the engine is asked to pause (its messages stay with Signal); below half of both it goes on."""
+    job_frames: int = 2048
+    job_bytes: int = 1 << 20
+    """Bounds of one commit (always at least one frame)."""
+
+
+class _Addressed(msgspec.Struct):
+    account: str | None = None
+
+
+_account_in = msgspec.json.Decoder(_Addressed).decode
+
+
+class Inbox:
+    """Owns what was received and is not committed yet. `accept` is the engine's sink; `run` is its task."""
+
+    def __init__(self, table: InboxTable, feed: Feed, source: Source, clock: GuardedClock, limits: InboxLimits | None = None) -> None:
+        self._table = table
+        self._feed = feed
+        self._source = source
+        self._clock = clock
+        self._limits = limits or InboxLimits()
+        self._pending: deque[NewEnvelope] = deque()
+        self._bytes = 0
+        self._paused = False
+        self._wake = asyncio.Event()
+        self._empty = asyncio.Event()
+        self._empty.set()
+
+    @property
+    def pending(self) -> int:
+        """Frames that were received and are not committed yet."""
+        return len(self._pending)
+
+    @property
+    def paused(self) -> bool:
+        """Whether the engine was asked to wait."""
+        return self._paused
+
+    def accept(self, frame: bytes) -> None:
+        """Take one frame, `{"envelope": …, "account": …}`; never blocks, never refuses."""
+        account, frame = self._address(frame)
+        self._pending.append(NewEnvelope(account, self._clock.now_ms(), frame))
+        self._bytes += len(frame)
+        if not self._paused and (len(self._pending) > self._limits.high_frames or self._bytes > self._limits.high_bytes):
+            self._paused = True
+            _LOGGER.warning("%d messages wait to be stored: asking signal-cli to wait", len(self._pending))
+            self._source.pause()
+        self._empty.clear()
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Commit and announce what comes, for ever."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while job := self._next_job():
+                first = await self._commit(job)
+                for envelope in job:
+                    self._pending.popleft()
+                    self._bytes -= len(envelope.frame)
+                self._feed.publish(first, job)
+                self._resume_if_low()
+            self._empty.set()
+
+    async def committed(self) -> None:
+        """Wait until everything that was received is committed and announced."""
+        await self._empty.wait()
+
+    async def drain(self, timeout: float) -> None:
+        """Wait until everything is committed, at most that many seconds; what is left then is logged as lost."""
+        try:
+            async with asyncio.timeout(timeout):
+                await self._empty.wait()
+        except TimeoutError:
+            _LOGGER.error("%d received messages could not be stored before the stop and are lost", len(self._pending))  # noqa: TRY400
+
+    def _next_job(self) -> list[NewEnvelope]:
+        job: list[NewEnvelope] = []
+        size = 0
+        for envelope in self._pending:
+            size += len(envelope.frame)
+            if job and (len(job) >= self._limits.job_frames or size > self._limits.job_bytes):
+                break
+            job.append(envelope)
+        return job
+
+    async def _commit(self, job: list[NewEnvelope]) -> int:
+        """Commit, however long it takes; the frames stay pending meanwhile."""
+        pause, longest = _RETRY_PAUSE
+        while True:
+            try:
+                return await self._table.insert_many(job)
+            except StoreError as error:
+                _LOGGER.error("%d received messages wait, as they cannot be stored: %s", len(self._pending), error)  # noqa: TRY400
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, longest)
+
+    def _resume_if_low(self) -> None:
+        if self._paused and len(self._pending) <= self._limits.high_frames // 2 and self._bytes <= self._limits.high_bytes // 2:
+            self._paused = False
+            _LOGGER.warning("Storing has caught up: signal-cli may go on")
+            self._source.resume()
+
+    def _address(self, frame: bytes) -> tuple[str, bytes]:
+        """Whose frame it is. One that names no account belongs to the only one there is, and is told so, as clients rely on it."""
+        try:
+            account = _account_in(frame).account
+        except msgspec.MsgspecError as error:
+            _LOGGER.warning("signal-cli reported something that is not understood; it is kept, but delivered to nobody: %s", error)
+            return UNKNOWN_ACCOUNT, frame
+        if account:
+            return account, frame
+        only = _only(self._source.status.accounts)
+        if only is None:
+            _LOGGER.warning("signal-cli reported a message without saying for which account; it is kept, but delivered to nobody")
+            return UNKNOWN_ACCOUNT, frame
+        head = frame.rstrip()[:-1].rstrip()
+        return only, head + (b"" if head.endswith(b"{") else b",") + b'"account":' + msgspec.json.encode(only) + b"}"
+
+
+def _only(accounts: Mapping[str, object]) -> str | None:
+    return next(iter(accounts)) if len(accounts) == 1 else None

@@ -1,0 +1,137 @@
+"""Everything about receiving, put together: from the engine's sink to the consumers."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from signal_courier.engine.base import Engine, OnDemand
+from signal_courier.messaging.clock import GuardedClock
+from signal_courier.messaging.dropin import DropIn
+from signal_courier.messaging.feed import Feed
+from signal_courier.messaging.inbox import Inbox
+from signal_courier.messaging.read_receipts import send_read_receipts
+from signal_courier.messaging.receive_webhook import ReceiveWebhook
+from signal_courier.messaging.retention import AttachmentRetention, MessageRetention, Retention
+from signal_courier.messaging.schedule import ReceiveSchedule
+from signal_courier.store.consumers import ConsumerTable
+from signal_courier.store.database import Database
+from signal_courier.store.inbox import InboxTable
+
+_LOGGER = logging.getLogger(__name__)
+
+_DRAIN = 1.5
+"""Seconds that storing may take at the stop."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReceivingOptions:
+    """What the settings say about receiving."""
+
+    attachments_dir: Path
+    """Where signal-cli puts received attachments."""
+    inbox_days: int = 30
+    inbox_max: int = 100_000
+    attachment_days: int = 30
+    webhook_url: str | None = None
+    schedule: str | None = None
+    """A cron expression; only of use with an engine that runs on demand."""
+    schedule_seconds: int = 10
+    schedule_read_receipts: bool = False
+
+
+class Receiving:
+    """The parts that receive, and their tasks. The engine is started with `inbox.accept` as its sink, after `start`."""
+
+    def __init__(self, database: Database, engine: Engine, options: ReceivingOptions, clock: GuardedClock | None = None) -> None:
+        self._engine = engine
+        self._options = options
+        self._clock = clock or GuardedClock()
+        self._table = InboxTable(database)
+        self._consumers = ConsumerTable(database)
+        self.feed = Feed(self._table)
+        self.inbox = Inbox(self._table, self.feed, engine, self._clock)
+        self.dropin = DropIn(self.feed, self._consumers)
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        """Load what the store knows and begin to work."""
+        await self.feed.start()
+        await self.dropin.start()
+        options = self._options
+        self._own(self.inbox.run())
+        self._own(self.dropin.run())
+        self._own(
+            Retention(
+                MessageRetention(self._table, self.feed, self._clock, days=options.inbox_days, most=options.inbox_max),
+                AttachmentRetention(options.attachments_dir, self._clock, days=options.attachment_days),
+            ).run()
+        )
+        if options.webhook_url:
+            self._own(ReceiveWebhook(options.webhook_url, self._table, self.feed, self._consumers).run())
+        if options.schedule and isinstance(self._engine, OnDemand):
+            self._own(ReceiveSchedule(options.schedule, self._scheduled_fetch).run())
+
+    def release(self) -> None:
+        """Let go of the clients: live sockets and waiting requests end. Call before the HTTP server is stopped."""
+        self.feed.close()
+
+    async def stop(self) -> None:
+        """Store what was received, then end every task. Call after the engine has stopped and before the database is closed."""
+        self.feed.close()
+        await self.inbox.drain(_DRAIN)
+        await self.dropin.drain(_DRAIN)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    @asynccontextmanager
+    async def pickup(self, account: str, *, timeout: float, most: int | None) -> AsyncIterator[list[bytes]]:
+        """What nobody got yet, as `DropIn.pickup`; an engine that runs on demand is woken when nothing is there."""
+        engine = self._engine
+        if isinstance(engine, OnDemand) and self.feed.head(account) <= self.dropin.position(account):
+            await self._first_of(engine.receive_for(timeout), self.feed.wait_beyond(account, self.dropin.position(account)))
+            timeout = 0
+        async with self.dropin.pickup(account, timeout=timeout, most=most) as frames:
+            yield frames
+
+    def acknowledge(self, account: str, frames: Sequence[bytes]) -> None:
+        """Tell the senders in the background that these were read."""
+        self._own(send_read_receipts(self._engine, account, frames))
+
+    async def _first_of(self, *waits: Coroutine[object, object, None]) -> None:
+        tasks = [asyncio.create_task(wait) for wait in waits]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _scheduled_fetch(self) -> None:
+        if not isinstance(self._engine, OnDemand):
+            return
+        before = {account: self.feed.head(account) for account in self._engine.status.accounts}
+        await self._engine.receive_for(self._options.schedule_seconds)
+        if self._options.schedule_read_receipts:
+            for account in self._engine.status.accounts:
+                await self._acknowledge_since(account, before.get(account, 0))
+
+    async def _acknowledge_since(self, account: str, position: int) -> None:
+        while (batch := await self.feed.read(account, position)) is not None:
+            await send_read_receipts(self._engine, account, batch.frames)
+            position = batch.last
+
+    def _own(self, work: Coroutine[object, object, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._finished)
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _LOGGER.error("A part of receiving has failed", exc_info=error)
