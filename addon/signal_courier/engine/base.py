@@ -89,4 +89,7 @@ class OnDemand(Protocol):
     """What an engine offers besides where it runs only when needed; one that always runs lacks it."""
 
     async def receive_for(self, seconds: float) -> None:
-        """Start if necessary, and once ready receive for that many seconds. Raises an `EngineError`; may be cancelled early."""
+        """See to it that envelopes are being received from when this returns until `seconds` later.
+
+        Starts the engine if need be. Raises an `EngineError` when it does not come up; may be cancelled.
+        """

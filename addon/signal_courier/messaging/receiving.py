@@ -93,7 +93,6 @@ class Receiving:
         engine = self._engine
         if isinstance(engine, OnDemand) and self.feed.head(account) <= self.dropin.position(account):
             await self._first_of(engine.receive_for(timeout), self.feed.wait_beyond(account, self.dropin.position(account)))
-            timeout = 0
         async with self.dropin.pickup(account, timeout=timeout, most=most) as frames:
             yield frames
 
@@ -117,6 +116,7 @@ class Receiving:
             return
         before = {account: self.feed.head(account) for account in self._engine.status.accounts}
         await self._engine.receive_for(self._options.schedule_seconds)
+        await asyncio.sleep(self._options.schedule_seconds)
         if self._options.schedule_read_receipts:
             for account in self._engine.status.accounts:
                 await self._acknowledge_since(account, before.get(account, 0))
