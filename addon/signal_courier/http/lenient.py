@@ -21,6 +21,10 @@ INVALID: Final = "Couldn't process request - invalid request"
 # Every key of a JSON text is among what this finds; what else it finds (in strings) only costs time.
 _KEYS: Final = re.compile(rb'"([^"\\]*+(?:\\.[^"\\]*+)*+)"[ \t\r\n]*+:', re.DOTALL)
 _TRAILING: Final = re.compile(r"JSON is malformed: trailing characters \(byte ([0-9]+)\)")
+_SURROGATE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
+_ESCAPE: Final = re.compile(
+    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<half>u[dD][89a-fA-F][0-9a-fA-F]{2})|.)", re.DOTALL
+)
 _BOM: Final = b"\xef\xbb\xbf"
 _UNDECODABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
@@ -127,13 +131,24 @@ def _first_value(raw: bytes) -> object:
     try:
         return msgspec.json.decode(raw)
     except _UNDECODABLE as error:
-        trailing = _TRAILING.match(str(error))
-        if trailing is None:
-            raise invalid(_first_line(error)) from None
-    try:
-        return msgspec.json.decode(raw[: int(trailing[1]) - 1])  # the byte is counted from 1
-    except _UNDECODABLE as error:
-        raise invalid(_first_line(error)) from None
+        fault: Exception = error
+    if _SURROGATE.search(raw):
+        raw = _ESCAPE.sub(_whole_character, raw)
+        try:
+            return msgspec.json.decode(raw)
+        except _UNDECODABLE as error:
+            fault = error
+    if trailing := _TRAILING.match(str(fault)):
+        try:
+            return msgspec.json.decode(raw[: int(trailing[1]) - 1])  # the byte is counted from 1
+        except _UNDECODABLE as error:
+            fault = error
+    raise invalid(_first_line(fault))
+
+
+def _whole_character(escape: re.Match[bytes]) -> bytes:
+    """An escape as it is, or the replacement character for half of a pair (what a client makes that cuts a text within an emoji)."""
+    return escape[0] if escape["half"] is None else rb"\ufffd"
 
 
 def _first_line(error: Exception) -> str:

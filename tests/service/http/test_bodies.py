@@ -72,6 +72,8 @@ class Send(msgspec.Struct):
         (b' \n{"message": "a"} and more \xff', Send(message="a")),
         (b'{"message": "a"}{"message": "b"}', Send(message="a")),
         (b'{"Message": "a"}]', Send(message="a")),
+        (b'{"message": "cut \\ud83d"}', Send(message="cut \ufffd")),
+        (b'{"message": "\\ude00 \\ud83d\\ude00 \\ud83d \\\\ud83d"} x', Send(message="\ufffd \U0001f600 \ufffd \\ud83d")),
         (b'\xef\xbb\xbf{"message": "a"}', Send(message="a")),
         (
             b'{"base64_attachments": ["YQ=="], "base64_avatar": "YQ=="}',
@@ -303,6 +305,19 @@ def test_a_spool_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     with pytest.raises(NoSpace):
         stream.feed(b'{"base64_avatar": "' + b"A" * 2 * INLINE_LIMIT)
     stream.discard()
+
+
+def test_a_full_disk_is_told_and_the_space_given_back(tmp_path: Path) -> None:
+    stream = JsonStream(tmp_path)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
+    try:
+        with pytest.raises(NoSpace):
+            stream.feed(b'{"base64_avatar": "' + b"A" * 400_000)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    stream.discard()
+    assert not list(tmp_path.iterdir())
 
 
 # --- over the wire ---------------------------------------------------------------------------------------------------
