@@ -6,9 +6,12 @@ import logging
 import shutil
 import signal
 from collections.abc import Callable
+from pathlib import Path
 
+from signal_courier.engine.address import parse_address
 from signal_courier.engine.base import Engine
 from signal_courier.engine.commands import Commands
+from signal_courier.engine.daemon import EngineOptions, SignalCli
 from signal_courier.http import compat
 from signal_courier.http.server import HttpServer
 from signal_courier.http.services import Services
@@ -23,7 +26,7 @@ from signal_courier.messaging.staging import Staging
 from signal_courier.messaging.trust import TrustPolicy
 from signal_courier.messaging.uploads import Uploads
 from signal_courier.messaging.votes import Votes
-from signal_courier.settings import Settings
+from signal_courier.settings import SettingError, Settings
 from signal_courier.store.database import Database
 
 _LOGGER = logging.getLogger(__name__)
@@ -122,7 +125,31 @@ def _engine_of(settings: Settings) -> Engine:
         from signal_courier.engine.simulator import Simulator  # noqa: PLC0415  # who runs the real one never loads it
 
         return Simulator(settings.data_dir / "simulator", settings.signal_cli_config_dir)
-    raise ValueError(settings.engine)
+    return SignalCli(
+        EngineOptions(
+            config_dir=settings.signal_cli_config_dir,
+            run_dir=settings.data_dir / "run",
+            exe=None if settings.attached else _program(settings),
+            address=parse_address(settings.signal_cli_socket) if settings.signal_cli_socket else None,
+            on_demand=settings.on_demand and not settings.attached,
+            idle_seconds=settings.idle_minutes * 60,
+            trust=settings.trust_new_identities,
+            ignore_attachments=settings.ignore_attachments,
+            ignore_stories=settings.ignore_stories,
+            ignore_avatars=settings.ignore_avatars,
+            ignore_stickers=settings.ignore_stickers,
+            java_opts=settings.java_opts,
+            call_timeout=settings.command_timeout,
+        )
+    )
+
+
+def _program(settings: Settings) -> Path:
+    """The signal-cli to supervise. Raises `SettingError`."""
+    found = settings.signal_cli or shutil.which("signal-cli")
+    if not found:
+        raise SettingError("SIGNAL_CLI: no signal-cli is named, and there is none on PATH")
+    return Path(found)
 
 
 async def serve(settings: Settings, on_ready: Callable[[Courier], None]) -> None:
