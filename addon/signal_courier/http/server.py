@@ -48,6 +48,7 @@ class HttpServer:
             self._handle,
             access_log=None,
             keepalive_timeout=75,
+            read_bufsize=256 * 1024,  # a long upload comes in a third less time than with 64 KiB
             lingering_time=_GRACE,  # a refused upload is read on for so long, so that the client comes to see the answer
             max_line_size=16384,
             max_field_size=16384,
