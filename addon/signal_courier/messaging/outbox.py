@@ -111,6 +111,8 @@ class Outbox:
             InvalidValue: This kind of thing cannot be sent to this kind of recipient.
         """
         targets = split(recipients)
+        if self._trust is not None:
+            await self._trust.check(account, [person for target in targets for person in target.persons])
         if len(targets) == 1:
             answer = await self._deliver(account, targets[0], what)
             sent = _sent(targets[0], answer)
@@ -123,7 +125,6 @@ class Outbox:
         trust = self._trust
         if trust is None:
             return await self._call(account, target, what)
-        await trust.check(account, target.persons)
         try:
             answer = await self._call(account, target, what)
         except errors.UntrustedIdentity as error:

@@ -27,7 +27,8 @@ class ReceivedFiles:
     @property
     def is_remote(self) -> bool:
         """Whether the files are out of reach, so that only signal-cli can give them."""
-        return self._attached and not os.access(self._folder, os.R_OK | os.X_OK)
+        nearest = self._folder if self._folder.exists() else self._folder.parent
+        return self._attached and not os.access(nearest, os.R_OK | os.X_OK)
 
     async def names(self) -> list[str]:
         """Every attachment's name, in order; empty when there is no folder."""
