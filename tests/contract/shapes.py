@@ -10,7 +10,7 @@ NULLABLE = frozenset({
     "number", "sourceNumber", "targetAuthorNumber", "authorNumber", "destinationNumber", "senderNumber", "destination", "destinationUuid",
     "message", "filename", "width", "height", "image", "name", "familyName", "about", "aboutEmoji", "groupInviteLink", "description",
     "givenName", "mobileCoinAddress", "note", "username", "uuid", "scannableSafetyNumber", "profile", "title", "author", "cover",
-    "nickName", "nickGivenName", "nickFamilyName", "color",
+    "nickName", "nickGivenName", "nickFamilyName", "color", "contentType",
 })  # fmt: skip
 """Members that are null or not, as people have them: a number that is hidden, a file without a name."""
 

@@ -47,6 +47,7 @@ from signal_courier.engine.simulator.cast import (
 METHODS = json.loads((Path(__file__).parents[2] / "data" / "signal-cli-methods.json").read_text())["v0.14.6"]
 STAMP = 1_795_000_000_000
 NEW_NUMBER = "+4915100000055"
+CODE = "sgnl://linkdevice?uuid=abc&pub_key=BQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 CAPTCHA = "signalcaptcha://signal-hcaptcha.a.registration.b"
 
 type Decoded = Any
@@ -93,7 +94,7 @@ def valid_params(folder: Path) -> dict[str, dict[str, Json]]:
     (folder / "config" / "attachments" / "abc.txt").write_text("hello")
     target: dict[str, Json] = {"recipient": ECHO, "targetTimestamp": STAMP, "targetAuthor": ECHO}
     return {
-        "addDevice": {"uri": "sgnl://linkdevice?uuid=abc&pub_key=def"},
+        "addDevice": {"uri": CODE},
         "addStickerPack": {"uri": f"https://signal.art/addstickers/#pack_id={OTHER_PACK}&pack_key=00"},
         "block": {"recipient": ECHO},
         "deleteLocalAccountData": {"ignoreRegistered": True},
@@ -154,7 +155,7 @@ async def prepared(demo: Listener, method: str) -> dict[str, Json]:
             made = await demo.call("startCall", recipient=SECOND)
             return {"account": SECOND, "callId": made["callId"]}
         case "removeDevice":
-            await demo.call("addDevice", uri="sgnl://linkdevice?uuid=abc&pub_key=def")
+            await demo.call("addDevice", uri=CODE)
             return {"deviceId": 2}
         case "submitRateLimitChallenge":
             with pytest.raises(RateLimited) as caught:
@@ -295,7 +296,7 @@ async def test_registration_wants_a_captcha_then_the_code(demo: Listener) -> Non
         await demo.call("register", account=NEW_NUMBER, captcha=CAPTCHA, voice=True)
     await demo.call("register", account=NEW_NUMBER)
     await demo.call("register", account=NEW_NUMBER, voice=True)
-    with pytest.raises(EngineError, match="403"):
+    with pytest.raises(EngineError, match="401"):
         await demo.call("verify", account=NEW_NUMBER, verificationCode="000000")
     await demo.call("verify", account=NEW_NUMBER, verificationCode="123456")
     assert {"number": NEW_NUMBER} in await demo.call("listAccounts")

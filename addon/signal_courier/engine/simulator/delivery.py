@@ -115,7 +115,7 @@ def send(network: Network, account: Account, to: Audience, content: Content, *, 
 
 def to_group(
     network: Network, account: Account, group: Group, timestamp: int, content: Content, reaction: actors.Sent | None = None,
-    also: Iterable[str] = (),
+    also: Iterable[str] = ()
 ) -> list[dict[str, Json]]:  # fmt: skip
     """Send to every other member, and to the uuids in `also`; gives the results."""
     uuids = [uuid for uuid in dict.fromkeys((*group.members, *also)) if uuid != account.uuid]

@@ -1,6 +1,9 @@
 """The devices of an account, and what it settles with Signal's server: PIN, configuration, challenges, its number."""
 
+import base64
+import binascii
 import re
+from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 
@@ -8,6 +11,7 @@ from signal_courier.engine.base import Json
 from signal_courier.engine.simulator import cast
 from signal_courier.engine.simulator.dispatch import (
     CAPTCHA_REJECTED,
+    INTERNAL_ERROR,
     IO_ERROR,
     Integer,
     NoParams,
@@ -96,8 +100,7 @@ def add_device(network: Network, account: Account, params: AddDevice) -> Json:
     _primary(account)
     if re.search(r"\s", params.uri):
         raise user_error(f"Device link uri has invalid format: Illegal character in path: {params.uri}")
-    if not re.match(r"(sgnl|tsdevice):/.*[?&]uuid=[^&]+&pub_key=[^&]+", params.uri):
-        raise user_error("Invalid device link")
+    _check_code(params.uri)
     if len(account.devices) > _MOST_LINKED:
         raise Refusal(IO_ERROR, "Add device link failed")
     now = network.now()
@@ -196,6 +199,18 @@ def finish_change_number(network: Network, account: Account, params: FinishChang
 def _primary(account: Account) -> None:
     if account.is_linked:
         raise user_error(_PRIMARY_ONLY)
+
+
+def _check_code(uri: str) -> None:
+    query = parse_qs(urlsplit(uri).query)
+    if not query:
+        raise Refusal(INTERNAL_ERROR, "Invalid device link uri (RuntimeException)")
+    try:
+        key = base64.b64decode(query["pub_key"][0] + "=" * (-len(query["pub_key"][0]) % 4), validate=True)
+    except (KeyError, binascii.Error) as error:
+        raise user_error("Invalid device link") from error
+    if "uuid" not in query or len(key) != 33 or key[0] != 5:
+        raise user_error("Invalid device link")
 
 
 def _device(account: Account, number: int, complaint: str) -> Device:

@@ -4,10 +4,11 @@ Every command is declared once, by decorating its function with `single`, `multi
 method and the struct of its parameters. Sources: signal-cli's `JsonRpcNamespace` and `SignalJsonRpcCommandHandler`.
 """
 
+import enum
 import inspect
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated, cast, get_origin
 
 import msgspec
 
@@ -59,11 +60,21 @@ class NoParams(msgspec.Struct):
     """Parameters of a command that takes none."""
 
 
+class Kind(enum.Enum):
+    """How signal-cli reads a parameter."""
+
+    TEXT = "text"
+    """Takes numbers and booleans too, as their text."""
+    LIST = "list"
+    """Takes a single value too, and the plural of its name."""
+    OTHER = "other"
+
+
 @dataclass(frozen=True)
 class _Command:
     params: type[msgspec.Struct]
-    fields: Mapping[str, bool]
-    """Accepted key → whether it is a list."""
+    fields: Mapping[str, "Kind"]
+    """Accepted keys."""
     required: tuple[str, ...]
     strict: bool
 
@@ -163,29 +174,36 @@ def _loaded(network: "Network", account: Json) -> Account:
     raise Refusal(INVALID_PARAMS, "Specified account does not exist")
 
 
-def _shape(params: type[msgspec.Struct]) -> tuple[type[msgspec.Struct], Mapping[str, bool], tuple[str, ...], bool]:
+def _shape(params: type[msgspec.Struct]) -> tuple[type[msgspec.Struct], Mapping[str, Kind], tuple[str, ...], bool]:
     fields = msgspec.structs.fields(params)
-    lists = {field.encode_name: str(field.type).startswith("list[") for field in fields}
     required = tuple(field.encode_name for field in fields if field.required)
-    return params, lists, required, params.__struct_config__.forbid_unknown_fields
+    return params, {field.encode_name: _kind(field.type) for field in fields}, required, params.__struct_config__.forbid_unknown_fields
+
+
+def _kind(annotation: object) -> Kind:
+    if get_origin(annotation) is list:
+        return Kind.LIST
+    return Kind.TEXT if annotation in {str, str | None} else Kind.OTHER
 
 
 def _decode(command: _Command, given: Mapping[str, Json]) -> msgspec.Struct:
-    values: dict[str, object] = {}
+    values: dict[str, Json] = {}
     for key, value in given.items():
         name = _camel(key)
-        if name not in command.fields and name.endswith("s") and command.fields.get(name[:-1]):
+        if name not in command.fields and name.endswith("s") and command.fields.get(name[:-1]) is Kind.LIST:
             name = name[:-1]
-        if name not in command.fields:
-            if command.strict:
+        match command.fields.get(name):
+            case None if command.strict:
                 raise Refusal(INVALID_REQUEST, f'Unrecognized field "{key}"')
-            continue
-        if command.fields[name]:
-            many = list(value) if isinstance(value, list | tuple) else [value]
-            before = values.get(name, [])
-            values[name] = [*before, *many] if isinstance(before, list) else many
-        else:
-            values[name] = value
+            case None:
+                pass
+            case Kind.LIST:
+                before = values.get(name, ())
+                values[name] = [*(before if isinstance(before, list) else ()), *(value if isinstance(value, list | tuple) else (value,))]
+            case Kind.TEXT if isinstance(value, bool | int | float):
+                values[name] = str(value).lower() if isinstance(value, bool) else str(value)
+            case _:
+                values[name] = value
     for name in command.required:
         if name not in values:
             raise null_pointer(name)

@@ -139,7 +139,12 @@ def join_group(network: Network, account: Account, params: JoinGroup) -> Json:
 @single("quitGroup", QuitGroup)
 def quit_group(network: Network, account: Account, params: QuitGroup) -> Json:
     """Leave a group."""
-    group = network.group(params.group_id)
+    try:
+        group = network.group(params.group_id)
+    except Refusal as refusal:
+        if refusal.message.startswith("Group not found"):
+            raise user_error(f"Failed to send to group: {refusal.message}") from refusal
+        raise
     answer: dict[str, Json] = {}
     if account.uuid in group.members:
         others = [uuid for uuid in group.members if uuid != account.uuid]
@@ -238,7 +243,8 @@ def _picture(path: str) -> bytes:
     try:
         return Path(path).read_bytes()
     except OSError as error:
-        raise user_error(f'Failed to add avatar attachment for group": {path}: {path} ({error.strerror})') from error
+        text = f"Failed to send message: {path} ({error.strerror}) (FileNotFoundException) (UnexpectedErrorException)"
+        raise Refusal(INTERNAL_ERROR, text) from error
 
 
 def _set_details(network: Network, group: Group, params: UpdateGroup, avatar: bytes | None) -> None:
@@ -297,7 +303,8 @@ def _announce(network: Network, account: Account, group: Group, also: set[str]) 
     timestamp = network.now()
     made = envelopes.data_message(timestamp, None, group, {}, expires=group.expiration, group_update=True)
     content: Content = lambda _: {"dataMessage": made}  # noqa: E731  # typed, and used once
-    return timestamp, to_group(network, account, group, timestamp, content, also=sorted(also))
+    results = to_group(network, account, group, timestamp, content, also=sorted(also))
+    return timestamp, [{key: value for key, value in result.items() if key != "groupId"} for result in results]
 
 
 def _link(group: Group) -> str | None:

@@ -44,14 +44,30 @@ def trust(network: Network, account: Account, params: TrustParams) -> Json:
         return _trusted(network, account, person, identity, Trust.TRUSTED_UNVERIFIED)
     if params.verified_safety_number is None:
         raise user_error("You need to specify the fingerprint/safety number you have verified with -v SAFETY_NUMBER")
-    given = re.sub(r"\s", "", params.verified_safety_number).lower()
-    if not re.fullmatch(r"\d{60}|[0-9a-f]{66}", given):
+    given = params.verified_safety_number.replace(" ", "")
+    if not _is_code(given):
         raise user_error("Safety number has invalid format, either specify the old hex fingerprint or the new safety number")
     person = network.known(account, params.recipient)
     identity = account.identities.get(person.uuid)
-    if identity is None or given not in {safety_number(account, person, identity), fingerprint(person, identity).hex()}:
+    if identity is None or given.lower() not in _codes(account, person, identity):
         raise user_error("Failed to set the trust for this number, make sure the number and the fingerprint/safety number are correct.")
     return _trusted(network, account, person, identity, Trust.TRUSTED_VERIFIED)
+
+
+def _is_code(text: str) -> bool:
+    """Whether it can be a fingerprint (66 hex digits), a safety number (60 digits) or the base64 of a scanned one."""
+    if len(text) == 66:
+        return re.fullmatch(r"[0-9a-fA-F]+", text) is not None
+    return re.fullmatch(r"[A-Za-z0-9+/]+={0,2}", text) is not None
+
+
+def _codes(account: Account, person: Person, identity: Identity) -> set[str]:
+    digits = safety_number(account, person, identity)
+    return {digits, fingerprint(person, identity).hex(), _scannable(digits).lower()}
+
+
+def _scannable(digits: str) -> str:
+    return base64.b64encode(digits.encode()).decode()
 
 
 def fingerprint(person: Person, identity: Identity) -> bytes:
@@ -79,7 +95,7 @@ def _json(account: Account, person: Person, identity: Identity) -> dict[str, Jso
         "uuid": person.uuid,
         "fingerprint": fingerprint(person, identity).hex(" "),
         "safetyNumber": " ".join(digits[start : start + 5] for start in range(0, 60, 5)),
-        "scannableSafetyNumber": base64.b64encode(digits.encode()).decode(),
+        "scannableSafetyNumber": _scannable(digits),
         "trustLevel": identity.trust.value,
         "addedTimestamp": identity.added,
     }

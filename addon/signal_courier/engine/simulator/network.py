@@ -1,6 +1,8 @@
 """The Signal network: its clock, its people, and the way of an envelope from one to another."""
 
 import asyncio
+import base64
+import binascii
 import heapq
 import math
 import re
@@ -14,7 +16,7 @@ import msgspec
 from signal_courier.engine.base import EnvelopeSink, Json
 from signal_courier.engine.errors import EngineUnavailable
 from signal_courier.engine.simulator import cast
-from signal_courier.engine.simulator.dispatch import Refusal, user_error
+from signal_courier.engine.simulator.dispatch import user_error
 from signal_courier.engine.simulator.files import Files
 from signal_courier.engine.simulator.mailbox import Mailbox
 from signal_courier.engine.simulator.state import Account, Call, Contact, Group, Identity, Person, Trust, World, load, save
@@ -289,8 +291,15 @@ def checked_group_id(group_id: str) -> str:
     Raises:
         Refusal: it is not base64.
     """
-    if not re.fullmatch(r"[A-Za-z0-9+/_-]+={0,2}", group_id):
-        raise Refusal(-1, f'Invalid group id: Failed to decode groupId (must be base64) "{group_id}": Failed to decode')
+    illegal = re.search(r"[^A-Za-z0-9+/=]", group_id)
+    reason = f"Illegal base64 character {ord(illegal[0]):x}" if illegal else None
+    if reason is None:
+        try:
+            base64.b64decode(group_id, validate=True)
+        except binascii.Error:
+            reason = "Last unit does not have enough valid bits"
+    if reason is not None:
+        raise user_error(f'Invalid group id: Failed to decode groupId (must be base64) "{group_id}": {reason}')
     return group_id
 
 

@@ -1,7 +1,7 @@
 """Getting an own number onto Signal, and off it again.
 
-A registration wants a captcha first (one with "fail" in it is refused), then sends the code 123456; a call instead of an SMS is possible
-once an SMS was asked for. +4915100000099 is locked with the PIN 1234, +4915100000098 is refused for its rate.
+A registration wants a captcha first ("bad", or one with "fail" in it, is refused), then sends the code 123456; a call instead of an
+SMS is possible once an SMS was asked for. +4915100000099 is locked with the PIN 1234, +4915100000098 is refused for its rate.
 """
 
 import re
@@ -79,7 +79,7 @@ def verify(network: Network, number: str, params: Verify) -> Json:
     if begun is None or not begun.code_sent:
         raise null_pointer("sessionId")
     if params.verification_code.replace("-", "") != cast.CODE:
-        raise Refusal(IO_ERROR, "Verify error: [403] Authorization failed!")
+        raise Refusal(IO_ERROR, "Verify error: [401] Authorization failed!")
     known = next((account for account in network.world.accounts.values() if account.number == number), None)
     pin = known.pin if known is not None else (cast.PIN if number == cast.PIN_LOCKED else None)
     if pin is not None and params.pin is None:
@@ -125,8 +125,8 @@ def unregister(network: Network, account: Account, params: Unregister) -> Json:
 
 
 def captcha_fails(captcha: str) -> bool:
-    """Whether the simulated server refuses a captcha: an empty one, or one with "fail" in it."""
-    return not captcha.strip() or "fail" in captcha.lower()
+    """Whether the simulated server refuses a captcha: an empty one, "bad", or one with "fail" in it."""
+    return captcha.strip() in {"", "bad"} or "fail" in captcha.lower()
 
 
 def captcha_required(*, given: bool) -> Refusal:

@@ -181,7 +181,8 @@ class Sticker(msgspec.Struct, kw_only=True):
 
     id: int
     emoji: str
-    content_type: str
+    content_type: str | None
+    """`None` where the pack's author did not say."""
     data: bytes
 
 

@@ -1,7 +1,6 @@
 """Sticker packs: listed, installed, uploaded."""
 
 import base64
-import mimetypes
 import re
 import secrets
 import zipfile
@@ -95,7 +94,7 @@ def get_sticker(network: Network, account: Account, params: GetSticker) -> Json:
         for sticker in pack.stickers:
             if sticker.id == params.sticker_id:
                 return {"data": base64.b64encode(sticker.data).decode()}
-    raise user_error(f"Could not find sticker with ID: {params.sticker_id} in pack {params.pack_id}")
+    raise user_error(f"Could not find sticker with ID: {params.sticker_id} in pack StickerPackId{{{params.pack_id}}}")
 
 
 def _read(content: Callable[[str], bytes], names: list[str]) -> Pack:
@@ -115,8 +114,7 @@ def _read(content: Callable[[str], bytes], names: list[str]) -> Pack:
             raise user_error("Invalid sticker pack: Must set a 'file' field on each sticker.")
         if entry.file not in names:
             raise user_error(f"Invalid sticker pack: Could not find find {entry.file}")
-        guessed = entry.contentType or mimetypes.guess_type(entry.file)[0] or "image/webp"
-        stickers.append(Sticker(id=number, emoji=entry.emoji, content_type=guessed, data=content(entry.file)))
+        stickers.append(Sticker(id=number, emoji=entry.emoji, content_type=entry.contentType, data=content(entry.file)))
     return Pack(id=secrets.token_hex(16), key=secrets.token_hex(32), title=manifest.title, author=manifest.author, stickers=stickers)
 
 
