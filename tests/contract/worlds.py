@@ -11,7 +11,7 @@ from signal_courier.engine.errors import EngineError
 from signal_courier.engine.simulator import Simulator
 from signal_courier.engine.simulator.cast import CODE, HOME, PIXEL, SECOND, uuid_of
 from tests.contract.cases import CASES, Case
-from tests.contract.shapes import shape
+from tests.contract.shapes import differences, shape
 from tests.e2e.lab.daemon import CallFailed
 from tests.e2e.lab.laboratory import Lab
 
@@ -105,6 +105,13 @@ async def outcomes(world: World, folder: Path) -> dict[str, Outcome]:
     """Try every case; gives what came out, by name."""
     roles = await _furnished(world, folder)
     return {case.name: await _outcome(world, case, roles) for case in CASES}
+
+
+def disagreements(wanted: Outcome, found: Outcome, where: str = "") -> list[str]:
+    """In what two outcomes differ: the error to the letter, results and envelopes in their shapes."""
+    errors = [] if wanted.get("error") == found.get("error") else [f"{where}: {found.get('error')}, not {wanted.get('error')}"]
+    parts = ("result", "heard")
+    return errors + [drift for part in parts for drift in differences(wanted.get(part, {}), found.get(part, {}), f"{where} {part}")]
 
 
 async def _furnished(world: World, folder: Path) -> Roles:
