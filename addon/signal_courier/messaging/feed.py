@@ -97,6 +97,11 @@ class Feed:
         """Whether `close` was called."""
         return self._closed
 
+    @property
+    def tail_bytes(self) -> int:
+        """Bytes of frames in memory."""
+        return self._bytes
+
     def head(self, account: str | None = None) -> int:
         """Id of the newest committed frame of an account (or of all); 0 before the first."""
         return self._head if account is None else self._heads.get(account, 0)
@@ -160,8 +165,8 @@ class Feed:
             finally:
                 waiting.discard(future)
 
-    async def watched(self, account: str) -> None:
-        """Wait until a consumer waits for the account's next frame."""
+    async def watched(self, account: str | None) -> None:
+        """Wait until a consumer waits for the account's next frame (`None`: for a frame of any account)."""
         while not self._waiting.get(account):
             await self._watchers.wait()
 
