@@ -125,14 +125,13 @@ def _engine_of(settings: Settings) -> Engine:
         from signal_courier.engine.simulator import Simulator  # noqa: PLC0415  # who runs the real one never loads it
 
         return Simulator(settings.data_dir / "simulator", settings.signal_cli_config_dir)
-    address = parse_address(settings.signal_cli_socket) if settings.signal_cli_socket is not None else None
     return SignalCli(
         EngineOptions(
             config_dir=settings.signal_cli_config_dir,
             run_dir=settings.data_dir / "run",
-            exe=_executable_of(settings) if address is None else None,
-            address=address,
-            on_demand=settings.on_demand and address is None,
+            exe=None if settings.attached else _program(settings),
+            address=parse_address(settings.signal_cli_socket) if settings.signal_cli_socket else None,
+            on_demand=settings.on_demand and not settings.attached,
             idle_seconds=settings.idle_minutes * 60,
             trust=settings.trust_new_identities,
             ignore_attachments=settings.ignore_attachments,
@@ -145,15 +144,12 @@ def _engine_of(settings: Settings) -> Engine:
     )
 
 
-def _executable_of(settings: Settings) -> Path:
-    """The signal-cli to supervise. Raises `SettingError` when there is none."""
-    if settings.signal_cli is not None:
-        return settings.signal_cli
-    installed = settings.data_dir / "engine" / "signal-cli"
-    found = shutil.which("signal-cli")
-    if found is None and not installed.exists():
-        raise SettingError("SIGNAL_CLI: there is no signal-cli on PATH, and none was installed; COURIER_ENGINE=simulator works without")
-    return Path(found) if found is not None else installed
+def _program(settings: Settings) -> Path:
+    """The signal-cli to supervise. Raises `SettingError`."""
+    found = settings.signal_cli or shutil.which("signal-cli")
+    if not found:
+        raise SettingError("SIGNAL_CLI: no signal-cli is named, and there is none on PATH")
+    return Path(found)
 
 
 async def serve(settings: Settings, on_ready: Callable[[Courier], None]) -> None:

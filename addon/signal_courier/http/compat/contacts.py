@@ -132,7 +132,9 @@ class UpdateContact(msgspec.Struct, kw_only=True):
     nick_given_name: str | None = None
     nick_family_name: str | None = None
     note: str | None = None
-    expiration_in_seconds: Annotated[int | None, msgspec.Meta(description="Seconds after which messages vanish; 0 = never.", ge=0)] = None
+    expiration_in_seconds: (
+        Annotated[int, msgspec.Meta(description="Seconds after which messages vanish; 0 = never.", ge=0, le=2**31 - 1)] | None
+    ) = None
 
 
 _NO_RECIPIENT = refusal("Nobody is named.", "Couldn't process request - recipient missing")

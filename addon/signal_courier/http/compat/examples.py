@@ -1,7 +1,9 @@
-"""What the documentation's examples share."""
+"""What the routes' documentation shares."""
 
 from http import HTTPStatus
 from typing import Final
+
+import msgspec
 
 from signal_courier.http.problems import Problem
 from signal_courier.http.routing import Answer
@@ -13,6 +15,7 @@ INTERNAL_GROUP: Final = "Pmpi+EfPWmsxiomLe9Nx2XF9HOE483p6iKiFj65iMwI="
 GROUP: Final = "group.UG1waStFZlBXbXN4aW9tTGU5TngyWEY5SE9FNDgzcDZpS2lGajY1aU13ST0="
 INVITE_LINK: Final = "https://signal.group/#CjQKIAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8gEhAhIiMkJSYnKCkqKywtLi8w"
 PICTURE: Final = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR4nGMAAQAAAAUAAQ0KLbQAAAAASUVORK5CYII="
+EXPIRATION: Final = msgspec.Meta(description="Seconds after which messages vanish; 0 = never.", ge=0, le=2**31 - 1)
 
 
 def refusal(description: str, text: str, status: int = 400) -> Answer:

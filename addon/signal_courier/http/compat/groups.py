@@ -19,7 +19,7 @@ from signal_courier.http.answers import empty, json_answer
 from signal_courier.http.call import Call
 from signal_courier.http.compat.avatars import Avatar, picture, staged_avatar
 from signal_courier.http.compat.dialects import deleted_group_answer
-from signal_courier.http.compat.examples import GROUP, INTERNAL_GROUP, INVITE_LINK, PERSON, PERSON_UUID, refusal
+from signal_courier.http.compat.examples import EXPIRATION, GROUP, INTERNAL_GROUP, INVITE_LINK, PERSON, PERSON_UUID, refusal
 from signal_courier.http.compat.targets import person
 from signal_courier.http.routing import Answer, RouteTable
 from signal_courier.model.errors import InvalidValue, MissingThing
@@ -261,7 +261,6 @@ def _persons(texts: Sequence[str] | None, field: str) -> list[str]:
 
 
 _LINK = msgspec.Meta(description="disabled, enabled, or enabled-with-approval; empty or `unchanged` leaves it.", examples=["enabled"])
-_TIMER = msgspec.Meta(description="Seconds after which messages vanish; 0 = never.", ge=0, le=2**31 - 1)
 _PEOPLE = msgspec.Meta(description="Numbers, UUIDs or usernames.", examples=[[PERSON]])
 
 
@@ -274,8 +273,8 @@ class CreateGroup(msgspec.Struct, kw_only=True):
     description: str = ""
     permissions: PermissionsBody = msgspec.field(default_factory=PermissionsBody)
     group_link: Annotated[str, _LINK] = ""
-    expiration_time: Annotated[int | None, _TIMER] = None
-    message_expiration_timer: Annotated[int | None, _TIMER] = None
+    expiration_time: Annotated[int, EXPIRATION] | None = None
+    message_expiration_timer: Annotated[int, EXPIRATION] | None = None
     """The same as `expiration_time`."""
     base64_avatar: Avatar | None = None
 
@@ -317,8 +316,8 @@ class UpdateGroup(msgspec.Struct, kw_only=True):
     name: str | None = None
     description: Annotated[str | None, msgspec.Meta(description="Empty removes it.")] = None
     base64_avatar: Avatar | None = None
-    expiration_time: Annotated[int | None, _TIMER] = None
-    message_expiration_timer: Annotated[int | None, _TIMER] = None
+    expiration_time: Annotated[int, EXPIRATION] | None = None
+    message_expiration_timer: Annotated[int, EXPIRATION] | None = None
     """The same as `expiration_time`."""
     group_link: Annotated[str | None, _LINK] = None
     permissions: PermissionsBody = msgspec.field(default_factory=PermissionsBody)
@@ -592,7 +591,7 @@ class PinMessage(msgspec.Struct):
 
     target_author: Annotated[str, msgspec.Meta(description="Who wrote it: number or UUID.", examples=[PERSON])] = ""
     timestamp: Annotated[int, msgspec.Meta(description="The message's timestamp.", examples=[1700000000123])] = 0
-    duration: Annotated[int | None, msgspec.Meta(description="Seconds; -1 = for ever.", ge=-1, le=2**31 - 1)] = None
+    duration: Annotated[int, msgspec.Meta(description="Seconds; -1 = for ever.", ge=-1, le=2**31 - 1)] | None = None
 
 
 class UnpinMessage(msgspec.Struct):
