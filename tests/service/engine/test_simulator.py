@@ -343,7 +343,7 @@ async def test_sent_files_are_received_as_files(demo: Listener) -> None:
     with pytest.raises(EngineError, match=r"AttachmentInvalidException"):
         await demo.call("send", recipient=SECOND, attachment=str(demo.folder / "missing.png"))
     with pytest.raises(NotFound):
-        await demo.call("getAttachment", id="../../data/simulator/state.json")
+        await demo.call("getAttachment", id="../../data/state.json")
 
 
 async def test_blocked_people_and_groups_are_not_heard(demo: Listener) -> None:
@@ -449,7 +449,7 @@ async def test_a_call_that_waits_ends_at_its_deadline_and_at_the_stop(tmp_path: 
 
 
 async def test_a_state_that_cannot_be_read_is_kept_aside(tmp_path: Path) -> None:
-    state = tmp_path / "data" / "simulator" / "state.json"
+    state = tmp_path / "data" / "state.json"
     state.parent.mkdir(parents=True)
     state.write_text("{broken")
     fresh = Listener(tmp_path)
@@ -484,3 +484,28 @@ async def test_a_call_between_own_accounts_rings_and_ends(demo: Listener) -> Non
     kinds = [next(iter(message["callMessage"])) for message in await demo.heard(SECOND, "callMessage")]
     assert kinds == ["offerMessage", "hangupMessage"]
     assert await demo.call("listCalls") == []
+
+
+async def test_an_envelope_that_was_cut_off_by_a_crash_spoils_no_other(demo: Listener) -> None:
+    demo.simulator.pause()
+    demo.simulator.deliver(ECHO, HOME, "whole")
+    await demo.simulator.stop()
+    with (demo.folder / "data" / "waiting.jsonl").open("ab") as file:
+        file.write(b'{"envelope":{"source":"+49')
+    await demo.simulator.start(demo.frames.append)
+    demo.simulator.deliver(ECHO, HOME, "later")
+    demo.simulator.resume()
+    assert [message["dataMessage"]["message"] for message in await demo.heard(HOME)] == ["whole", "later"]
+
+
+async def test_ten_thousand_injected_envelopes_arrive_in_order(demo: Listener) -> None:
+    await demo.simulator.settled()
+    demo.simulator.pause()
+    frames = [b'{"envelope":{"timestamp":%d},\n"account":"%s"}' % (number, HOME.encode()) for number in range(10_000)]
+    for frame in frames[:5_000]:
+        demo.simulator.inject(frame)
+    demo.simulator.resume()
+    await demo.simulator.settled()
+    for frame in frames[5_000:]:
+        demo.simulator.inject(frame)
+    assert [json.loads(frame)["envelope"]["timestamp"] for frame in demo.frames] == list(range(10_000))

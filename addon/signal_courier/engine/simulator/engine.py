@@ -41,13 +41,13 @@ TOPICS = (calls, contacts, devices, groups, identities, linking, messages, polls
 class Simulator(Engine):
     """A Signal network with demo people, in this process.
 
-    State and what waits to be received are kept in `<data_dir>/simulator`; received files and pictures are written to
+    State and what waits to be received are kept in `folder`; received files and pictures are written to
     `<config_dir>/attachments` and `<config_dir>/avatars`, where signal-cli has them. `speed` is how many times faster than people
     the simulated people are; `math.inf` for tests.
     """
 
-    def __init__(self, data_dir: Path, config_dir: Path, *, speed: float = 1.0) -> None:
-        self._make_network = partial(Network, data_dir, config_dir, speed=speed)
+    def __init__(self, folder: Path, config_dir: Path, *, speed: float = 1.0) -> None:
+        self._make_network = partial(Network, folder, config_dir, speed=speed)
         self._network: Network | None = None
         self._sink: EnvelopeSink | None = None
         self._paused = False

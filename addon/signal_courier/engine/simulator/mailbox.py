@@ -1,7 +1,17 @@
 """What waits on Signal's server for somebody to fetch it: envelopes in order, on disk, until they are taken."""
 
+import logging
 from collections import deque
+from collections.abc import Callable, Collection
 from pathlib import Path
+
+import msgspec
+
+_LOG = logging.getLogger(__name__)
+
+
+class _Addressed(msgspec.Struct):
+    account: str
 
 
 class Mailbox:
@@ -11,36 +21,40 @@ class Mailbox:
         self._path = path
         self._frames: deque[bytes] = deque()
         if path.exists():
-            self._frames.extend(line for line in path.read_bytes().split(b"\n") if line)
+            lines = [line for line in path.read_bytes().split(b"\n") if line]
+            self._frames.extend(line for line in lines if _account_of(line) is not None)
+            if len(self._frames) != len(lines):
+                _LOG.warning("A waiting envelope was cut off while it was written; it is dropped")
+                self._keep(self._frames)
 
     def __len__(self) -> int:
         return len(self._frames)
 
     def put(self, frame: bytes) -> None:
         """Keep one frame behind those that wait already."""
-        self._frames.append(frame)
+        line = frame.replace(b"\n", b" ")  # between the tokens of JSON, all white space is the same
+        self._frames.append(line)
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with self._path.open("ab") as file:
-            file.write(frame + b"\n")
+            file.write(line + b"\n")
 
-    def take(self) -> list[bytes]:
-        """Everything that waits, oldest first; it waits no longer."""
-        frames = list(self._frames)
+    def hand_over(self, take: Callable[[bytes], None]) -> None:
+        """Give everything that waits to `take`, oldest first; only then it waits no longer."""
+        for frame in self._frames:
+            take(frame)
         self._keep(())
-        return frames
 
     def take_for(self, account: str, limit: int | None) -> list[bytes]:
         """What waits for one account (a number), at most `limit` frames."""
-        end = f'"account":"{account}"}}'.encode()
         taken: list[bytes] = []
         kept: list[bytes] = []
         for frame in self._frames:
             room = limit is None or len(taken) < limit
-            (taken if room and frame.endswith(end) else kept).append(frame)
+            (taken if room and _account_of(frame) == account else kept).append(frame)
         self._keep(kept)
         return taken
 
-    def _keep(self, frames: "list[bytes] | tuple[()]") -> None:
+    def _keep(self, frames: Collection[bytes]) -> None:
         self._frames = deque(frames)
         if frames:
             fresh = self._path.with_suffix(".new")
@@ -48,3 +62,10 @@ class Mailbox:
             fresh.replace(self._path)
         else:
             self._path.unlink(missing_ok=True)
+
+
+def _account_of(frame: bytes) -> str | None:
+    try:
+        return msgspec.json.decode(frame, type=_Addressed).account
+    except msgspec.MsgspecError:
+        return None

@@ -33,8 +33,7 @@ class Network:
     `speed` is how many times faster than people its people are; `math.inf` answers as soon as the event loop turns.
     """
 
-    def __init__(self, data_dir: Path, config_dir: Path, *, speed: float = 1.0) -> None:
-        folder = data_dir / "simulator"
+    def __init__(self, folder: Path, config_dir: Path, *, speed: float = 1.0) -> None:
         self.files = Files(folder / "cdn", config_dir)
         self.mailbox = Mailbox(folder / "waiting.jsonl")
         self._path = folder / "state.json"
@@ -137,7 +136,7 @@ class Network:
         self._timer = self._saver = None
         self._ended = True
         self._settled.set()
-        self.write()
+        self.write(durable=True)
 
     def changed(self) -> None:
         """Note that the world has to be written."""
@@ -145,11 +144,11 @@ class Network:
         if self._saver is None:
             self._saver = asyncio.get_running_loop().call_later(_SAVE_DELAY, self.write)
 
-    def write(self) -> None:
-        """Write the world now, if it has changed."""
+    def write(self, *, durable: bool = False) -> None:
+        """Write the world now, if it has changed; `durable`: so that it outlives a loss of power."""
         self._saver = None
         if self._dirty:
-            save(self.world, self._path)
+            save(self.world, self._path, durable=durable)
             self._dirty = False
 
     def _seed_files(self) -> None:
@@ -280,8 +279,7 @@ class Network:
 
     def listen(self, sink: EnvelopeSink) -> None:
         """Hand envelopes to `sink` from now on, first those that wait."""
-        for frame in self.mailbox.take():
-            sink(frame)
+        self.mailbox.hand_over(sink)
         self.sink = sink
 
 

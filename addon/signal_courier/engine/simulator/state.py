@@ -262,12 +262,13 @@ def load(path: Path) -> World | None:
     return None
 
 
-def save(world: World, path: Path) -> None:
-    """Write the world so that a crash leaves the old or the new one, never half of it."""
+def save(world: World, path: Path, *, durable: bool) -> None:
+    """Write the world so that a crash leaves the old or the new one, never half of it; if `durable`, a loss of power too."""
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_suffix(".new")
     with fresh.open("wb") as file:
         file.write(msgspec.json.encode(world))
-        file.flush()
-        os.fsync(file.fileno())
+        if durable:
+            file.flush()
+            os.fsync(file.fileno())
     fresh.replace(path)
