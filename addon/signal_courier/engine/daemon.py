@@ -7,6 +7,7 @@ session is one life of the connection, and within it one task, `_keep_house`, ow
 import asyncio
 import contextlib
 import logging
+import os
 import random
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -234,7 +235,9 @@ class SignalCli(Engine):
 
     def _supervisor_ended(self, supervisor: asyncio.Task[None]) -> None:
         """Only a mistake of ours gets here; say so instead of looking alive."""
-        error = None if supervisor.cancelled() else supervisor.exception()
+        if supervisor.cancelled():  # the loop is being closed without `stop`
+            return
+        error = supervisor.exception()
         _log.critical("The supervisor of signal-cli has ended", exc_info=error)
         self._set(EngineState.STOPPED, f"internal error: {error!r}")
         self._fail_waiting("signal-cli is not supervised any more")
@@ -324,6 +327,8 @@ class SignalCli(Engine):
                 await _hang_up(rpc)
             return
         assert self._workplace is not None
+        if not os.access(self._options.exe or "", os.X_OK):
+            raise EngineUnavailable(f"{self._options.exe} is not there; `signal-courier engine install` brings signal-cli")
         process = DaemonProcess(self._process_options(), self._workplace, self._flags_unknown)
         try:
             await process.start()

@@ -196,11 +196,11 @@ async def test_a_long_data_folder_gets_its_socket_elsewhere_and_leaves_nothing(
     run.mkdir(parents=True)
     (run / "socket-folder").write_text(str(runtime / "signal-courier-stale"))
     engine = await engines.ready(run_dir=run)
-    (folder,) = runtime.iterdir()
-    assert folder.name != "signal-courier-stale"
-    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    (name,) = os.listdir(runtime)  # noqa: PTH208 - a look, not a walk
+    assert name != "signal-courier-stale"
+    assert stat.S_IMODE((runtime / name).stat().st_mode) == 0o700
     await engine.stop()
-    assert not list(runtime.iterdir())
+    assert not os.listdir(runtime)  # noqa: PTH208 - a look, not a walk
 
 
 async def test_two_services_do_not_share_a_folder(engines: Engines) -> None:
@@ -213,7 +213,7 @@ async def test_a_program_that_is_not_there_is_said_and_tried_again(engines: Engi
     later = tmp_path / "later" / "signal-cli"
     engine = await engines.start(exe=later, grace=0.3)
     await reach(lambda: engine.status.restarts >= 2)
-    with pytest.raises(EngineUnavailable, match="cannot be run"):
+    with pytest.raises(EngineUnavailable, match="is not there"):
         await engine.call("version", {})
     later.parent.mkdir()
     later.symlink_to(program)
