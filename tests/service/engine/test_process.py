@@ -1,0 +1,81 @@
+"""What the child is told, and what becomes of what it says."""
+
+import logging
+from pathlib import Path
+
+import pytest
+
+from signal_courier.engine.process import DaemonProcess, ProcessOptions, command_line, environment
+from signal_courier.engine.workplace import Workplace
+
+
+@pytest.fixture
+def process(tmp_path: Path) -> DaemonProcess:
+    return DaemonProcess(ProcessOptions(exe=tmp_path / "signal-cli", config_dir=tmp_path), Workplace(tmp_path / "run"))
+
+
+@pytest.mark.parametrize(
+    "line,level,text",
+    [
+        ("INFO  DaemonCommand - Starting daemon", logging.INFO, "DaemonCommand - Starting daemon"),
+        ("WARN  ReceiveHelper - Connection closed", logging.WARNING, "ReceiveHelper - Connection closed"),
+        ("2026-11-21T02:03:04.567Z [main] ERROR App - Failed", logging.ERROR, "App - Failed"),
+        ("DEBUG Manager - x", logging.DEBUG, "Manager - x"),
+        ("Failed to load account file", logging.INFO, "Failed to load account file"),
+        ("\tat org.asamk.signal.Main.main(Main.java:1)", logging.DEBUG, "\tat org.asamk.signal.Main.main(Main.java:1)"),
+        ("WARNING: A restricted method in java.lang.System has been called", logging.DEBUG, "WARNING: A restricted method"),
+    ],
+)
+def test_the_level_is_signal_clis(process: DaemonProcess, caplog: pytest.LogCaptureFixture, line: str, level: int, text: str) -> None:
+    caplog.set_level(logging.DEBUG, "signal_courier.signal_cli")
+    process._pass_on(line.encode())
+    (record,) = caplog.records
+    assert record.levelno == level
+    assert record.getMessage().startswith(text)
+
+
+def test_phone_numbers_are_logged_at_debug_only(process: DaemonProcess, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "signal_courier.signal_cli")
+    process._pass_on(b"WARN  Manager - Ignoring +4915100000001: not registered")
+    assert caplog.messages == ["Manager - Ignoring +…01: not registered"]
+    caplog.set_level(logging.DEBUG, "signal_courier.signal_cli")
+    process._pass_on(b"WARN  Manager - Ignoring +4915100000001: not registered")
+    assert caplog.messages[-1] == "Manager - Ignoring +4915100000001: not registered"
+
+
+@pytest.mark.parametrize(
+    "theirs,absent",
+    [
+        ("-XX:+UseG1GC", "UseSerialGC"),
+        ("-Xmx2g", "-Xmx256m"),
+        ("-XX:MaxRAMPercentage=50", "-Xmx256m"),
+        ("-XX:-TieredCompilation", "TieredStopAtLevel"),
+        ("-XX:+CrashOnOutOfMemoryError", "ExitOnOutOfMemoryError"),
+    ],
+)
+def test_our_java_options_step_back(theirs: str, absent: str) -> None:
+    options = environment({}, theirs, Path("/data/run/tmp"))["JAVA_OPTS"]
+    assert options.endswith(theirs)
+    assert absent not in options
+
+
+def test_a_folder_with_a_blank_stays_one_argument() -> None:
+    assert "'-Djava.io.tmpdir=/my data/tmp'" in environment({"HOME": "/x"}, "", Path("/my data/tmp"))["JAVA_OPTS"]
+
+
+def test_every_flag_has_its_place(tmp_path: Path) -> None:
+    options = ProcessOptions(
+        exe=tmp_path,
+        config_dir=Path("/c"),
+        trust="never",
+        ignore_attachments=True,
+        ignore_stories=True,
+        ignore_avatars=True,
+        ignore_stickers=True,
+        send_read_receipts=True,
+    )
+    assert " ".join(command_line(options, Path("/s"))) == (
+        "--output=json --config /c --trust-new-identities never daemon --socket /s --receive-mode manual --no-receive-stdout "
+        "--ignore-attachments --ignore-stories --ignore-avatars --ignore-stickers --send-read-receipts"
+    )
+    assert "--ignore-avatars" not in command_line(options, Path("/s"), frozenset({"--ignore-avatars"}))
