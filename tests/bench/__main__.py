@@ -29,18 +29,18 @@ def _upload(mebibytes: int) -> Scenario:
     return lambda server: asdict(load.upload(server, mebibytes))
 
 
-def _scenarios(seconds: float, backend: str) -> dict[str, Scenario]:
-    found: dict[str, Scenario] = {}
+def _scenarios(seconds: float) -> dict[str, Scenario]:
+    found: dict[str, Scenario] = {"idle, before any load": lambda server: {"memory": server.memory()}}
     for connections in (1, 8, 64):
         found[f"send, {connections} connections"] = _requests("/v2/send", connections, seconds, load.SEND_BODY)
     for connections in (1, 8, 64):
         found[f"about, {connections} connections"] = _requests("/v1/about", connections, seconds)
     found["100 groups, 1 connection"] = _requests(f"/v1/groups/{ACCOUNT}", 1, seconds)
-    found["flood of 30 000 to 1 client"] = lambda server: asdict(load.flood(server, backend, clients=1, messages=30_000))
-    found["flood of 30 000 to 50 clients"] = lambda server: asdict(load.flood(server, backend, clients=50, messages=30_000))
+    found["flood of 30 000 to 1 client"] = lambda server: asdict(load.flood(server, clients=1, messages=30_000))
+    found["flood of 30 000 to 50 clients"] = lambda server: asdict(load.flood(server, clients=50, messages=30_000))
     found["attachment of 5 MiB"] = _upload(5)
     found["attachment of 50 MiB"] = _upload(50)
-    found["idle"] = lambda server: {"memory": server.memory()}
+    found["idle, after all of it"] = lambda server: {"memory": server.memory()}
     return found
 
 
@@ -49,10 +49,10 @@ def _morph027_can(name: str) -> bool:
 
 
 @contextlib.contextmanager
-def _morph027(work: Path) -> Iterator[Server | None]:
+def _morph027() -> Iterator[Server | None]:
     """The peer from PyPI; `None`, with the reason printed, where it cannot be had."""
     if not _MORPH_PYTHON.exists():
-        uv = shutil.which("uv") or str(REPOSITORY / ".cache" / "tools" / "bin" / "uv")
+        uv = shutil.which("uv") or str(REPOSITORY / ".cache" / "tools" / "uv" / "bin" / "uv")
         old = [
             "python-signal-cli-rest-api==22.10.6",
             "websockets==10.4",
@@ -69,9 +69,8 @@ def _morph027(work: Path) -> Iterator[Server | None]:
             print(f"python-signal-cli-rest-api is left out: {error}", file=sys.stderr)
             yield None
             return
-    port = candidates.free_port()
     try:
-        with candidates.daemon(str(port)), candidates.morph027(work, port, _MORPH_PYTHON) as server:
+        with candidates.morph027(_MORPH_PYTHON) as server:
             yield server
     except RuntimeError as error:
         print(f"python-signal-cli-rest-api is left out: {error}", file=sys.stderr)
@@ -94,9 +93,9 @@ def _table(name: str, results: dict[str, Figures]) -> None:
         print(f"  {'ratio to the bare server':28}{ratios}")
 
 
-def _start(work: Path, backend: str, rounds: int) -> None:
+def _start(work: Path, rounds: int) -> None:
     for name, start in (("Signal Courier", candidates.courier), ("bare aiohttp", candidates.bare)):
-        times = [candidates.start_time(lambda start=start: start(work, backend)) for _ in range(rounds)]  # type: ignore[misc]
+        times = [candidates.start_time(lambda start=start: start(work)) for _ in range(rounds)]  # type: ignore[misc]
         wall, cpu = (statistics.median(values) for values in zip(*times, strict=True))
         print(f"  {name:28}{wall:14.3f} s to the first answer, {cpu:.3f} s CPU")
 
@@ -112,17 +111,15 @@ def main() -> int:
         return 1
     rounds, seconds = (1, 1) if chosen.quick else (5, 4)
     work = load.temporary_folder()
-    backend = f"unix:{work}/daemon"
     try:
         with (
-            candidates.daemon(f"{work}/daemon"),
-            candidates.courier(work, backend) as courier,
-            candidates.bare(work, backend) as bare,
-            _morph027(work) as morph027,
+            candidates.courier(work) as courier,
+            candidates.bare(work) as bare,
+            _morph027() as morph027,
         ):
             time.sleep(1)
             servers = [server for server in (courier, bare, morph027) if server is not None]
-            for name, scenario in _scenarios(seconds, backend).items():
+            for name, scenario in _scenarios(seconds).items():
                 if chosen.only not in name:
                     continue
                 found: dict[str, list[Figures]] = {}
@@ -133,8 +130,7 @@ def main() -> int:
                 _table(name, {server: _median(figures) for server, figures in found.items()})
         if chosen.only in "start":
             print("\nstart")
-            with candidates.daemon(f"{work}/daemon2"):
-                _start(work, f"unix:{work}/daemon2", rounds)
+            _start(work, rounds)
     finally:
         shutil.rmtree(work, ignore_errors=True)
     return 0

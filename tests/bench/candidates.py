@@ -33,6 +33,10 @@ class Server:
     name: str
     port: int
     process: subprocess.Popen[bytes]
+    backend: str
+    """Where its own daemon listens: nobody else hears what is pushed there."""
+    first_answer: float
+    """Seconds from the start of the process to its first answer."""
 
     @property
     def base(self) -> str:
@@ -110,39 +114,39 @@ def _listens(port: int) -> bool:
 
 
 @contextlib.contextmanager
-def courier(work: Path, backend: str, extra: Mapping[str, str] | None = None) -> Iterator[Server]:
-    """This service, attached to the daemon at `backend` (`unix:…`), with its usual settings."""
+def courier(work: Path, extra: Mapping[str, str] | None = None) -> Iterator[Server]:
+    """This service, attached to a daemon of its own, with its usual settings."""
     port = free_port()
     data = work / f"courier-{port}"
+    backend = str(work / f"daemon-{port}")
     settings = {
         "PORT": str(port),
         "MODE": "json-rpc",
-        "SIGNAL_CLI_SOCKET": backend,
+        "SIGNAL_CLI_SOCKET": f"unix:{backend}",
         "COURIER_DATA_DIR": str(data),
         "SIGNAL_CLI_CONFIG_DIR": str(data / "signal-cli"),
         **(extra or {}),
     }
-    with _run([sys.executable, "-m", "signal_courier", "serve"], settings) as process:
-        _wait_for(f"http://127.0.0.1:{port}/v1/health", process, 20)
-        yield Server("Signal Courier", port, process)
+    with daemon(backend), _run([sys.executable, "-m", "signal_courier", "serve"], settings) as process:
+        first_answer = _wait_for(f"http://127.0.0.1:{port}/v1/health", process, 20)
+        yield Server("Signal Courier", port, process, backend, first_answer)
     shutil.rmtree(data, ignore_errors=True)
 
 
 @contextlib.contextmanager
-def bare(work: Path, backend: str) -> Iterator[Server]:
+def bare(work: Path) -> Iterator[Server]:
     """The bare aiohttp server."""
-    del work
     port = free_port()
-    with _run([sys.executable, "-m", "tests.bench.bare", str(port), backend.removeprefix("unix:")], {}) as process:
-        _wait_for(f"http://127.0.0.1:{port}/v1/about", process, 20)
-        yield Server("bare aiohttp", port, process)
+    backend = str(work / f"daemon-{port}")
+    with daemon(backend), _run([sys.executable, "-m", "tests.bench.bare", str(port), backend], {}) as process:
+        first_answer = _wait_for(f"http://127.0.0.1:{port}/v1/about", process, 20)
+        yield Server("bare aiohttp", port, process, backend, first_answer)
 
 
 @contextlib.contextmanager
-def morph027(work: Path, backend_port: int, python: Path) -> Iterator[Server]:
+def morph027(python: Path) -> Iterator[Server]:
     """python-signal-cli-rest-api from an environment of its own, over TCP (it knows no better)."""
-    del work
-    port = free_port()
+    port, backend_port = free_port(), free_port()
     names = {
         "ACCOUNT": "4915100000001",
         "HOST": "127.0.0.1",
@@ -151,13 +155,12 @@ def morph027(work: Path, backend_port: int, python: Path) -> Iterator[Server]:
         "JSONRPC_PORT": str(backend_port),
     }
     settings = {f"PYTHON_SIGNAL_CLI_REST_API_{name}": value for name, value in names.items()} | {"PYTHONPATH": ""}
-    with _run([str(python.parent / "python-signal-cli-rest-api")], settings) as process:
-        _wait_for(f"http://127.0.0.1:{port}/v1/about", process, 20)
-        yield Server("python-signal-cli-rest-api", port, process)
+    with daemon(str(backend_port)), _run([str(python.parent / "python-signal-cli-rest-api")], settings) as process:
+        first_answer = _wait_for(f"http://127.0.0.1:{port}/v1/about", process, 20)
+        yield Server("python-signal-cli-rest-api", port, process, str(backend_port), first_answer)
 
 
 def start_time(start: Callable[[], contextlib.AbstractContextManager[Server]]) -> tuple[float, float]:
     """Seconds from the start of the process to its first answer, and the CPU seconds it took."""
-    began = time.perf_counter()
     with start() as server:
-        return time.perf_counter() - began, server.cpu()
+        return server.first_answer, server.cpu()

@@ -162,19 +162,19 @@ class _Listener(asyncio.Protocol):
                 future.set_result(None)
 
 
-def flood(server: Server, backend: str, *, clients: int, messages: int, deadline: float = 60) -> Flood:
+def flood(server: Server, *, clients: int, messages: int, deadline: float = 60) -> Flood:
     """Push `messages` through to `clients` WebSockets and count what arrives."""
-    return asyncio.run(_flood(server, backend, clients, messages, deadline))
+    return asyncio.run(_flood(server, clients, messages, deadline))
 
 
-async def _flood(server: Server, backend: str, clients: int, messages: int, deadline: float) -> Flood:
+async def _flood(server: Server, clients: int, messages: int, deadline: float) -> Flood:
     loop = asyncio.get_running_loop()
     listeners = [
         (await loop.create_connection(lambda: _Listener(messages), "127.0.0.1", server.port))[1] for _ in range(clients)
     ]  # fmt: skip
     await asyncio.wait_for(asyncio.gather(*(listener.upgraded for listener in listeners)), 20)
     before, began = server.cpu(), time.perf_counter()
-    reader, writer = await asyncio.open_unix_connection(backend.removeprefix("unix:"), limit=1 << 24)
+    reader, writer = await asyncio.open_unix_connection(server.backend, limit=1 << 24)
     writer.write(b'{"jsonrpc":"2.0","method":"flood","params":{"count":%d},"id":"flood"}\n' % messages)
 
     async def swallow() -> None:
