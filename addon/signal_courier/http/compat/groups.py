@@ -12,7 +12,7 @@ import msgspec
 from aiohttp import web
 
 from signal_courier.access.scopes import Scope
-from signal_courier.engine.answers import Group, Person
+from signal_courier.engine.answers import Group, Member, Person
 from signal_courier.engine.commands import GroupLinkState, GroupPermission
 from signal_courier.engine.errors import NotFound
 from signal_courier.http.answers import empty, json_answer
@@ -38,30 +38,7 @@ class Permissions(msgspec.Struct):
     send_messages: str
 
 
-class GroupEntry(msgspec.Struct):
-    """A group. People are named by their number, or by their UUID where the number is hidden."""
-
-    name: str
-    description: str
-    id: str
-    """What the other routes and `/v2/send` take."""
-    internal_id: str
-    """What signal-cli calls it."""
-    members: list[str]
-    blocked: bool
-    member: bool
-    """Whether the account (still) is a member."""
-    pending_invites: list[str]
-    pending_requests: list[str]
-    invite_link: str
-    admins: list[str]
-    permissions: Permissions
-    message_expiration_timer: int
-    """Seconds after which messages vanish, 0 = never."""
-    banned: list[str]
-
-
-class MemberEntry(msgspec.Struct, omit_defaults=True):
+class Somebody(msgspec.Struct, omit_defaults=True):
     """A person in a group; the number is empty where it is hidden."""
 
     number: str
@@ -70,23 +47,31 @@ class MemberEntry(msgspec.Struct, omit_defaults=True):
     label_emoji: str | None = None
 
 
-class ExpandedGroupEntry(msgspec.Struct):
-    """The same, with people by number and UUID."""
+type People = Sequence[str | Somebody]
+"""By number, or by UUID where the number is hidden; with `expand` by both."""
+
+
+class GroupEntry(msgspec.Struct):
+    """A group."""
 
     name: str
     description: str
     id: str
+    """What the other routes and `/v2/send` take."""
     internal_id: str
-    members: list[MemberEntry]
+    """What signal-cli calls it."""
+    members: People
     blocked: bool
     member: bool
-    pending_invites: list[MemberEntry]
-    pending_requests: list[MemberEntry]
+    """Whether the account (still) is a member."""
+    pending_invites: People
+    pending_requests: People
     invite_link: str
-    admins: list[MemberEntry]
+    admins: People
     permissions: Permissions
     message_expiration_timer: int
-    banned: list[MemberEntry]
+    """Seconds after which messages vanish, 0 = never."""
+    banned: People
 
 
 class GroupCreated(msgspec.Struct):
@@ -109,46 +94,37 @@ _INVALID = refusal("The id is none, or Signal refused.", "Invalid group id")
 _NAMES = {"EVERY_MEMBER": "every-member", "ONLY_ADMINS": "only-admins"}
 
 
-def _entry(group: Group) -> GroupEntry:
+def _entry(group: Group, *, expand: bool = False) -> GroupEntry:
+    people = _expanded if expand else _named
     return GroupEntry(
         group.name or "",
         group.description or "",
         GroupId(group.id).external,
         group.id,
-        [one.number or one.uuid or "" for one in group.members],
+        people(group.members),
         group.is_blocked,
         group.is_member,
-        [one.number or one.uuid or "" for one in group.pending_members],
-        [one.number or one.uuid or "" for one in group.requesting_members],
+        people(group.pending_members),
+        people(group.requesting_members),
         group.group_invite_link or "",
-        [one.number or one.uuid or "" for one in group.admins],
+        people(group.admins),
         _permissions(group),
         group.message_expiration_time,
-        [one.number or one.uuid or "" for one in group.banned],
+        people(group.banned),
     )
 
 
-def _expanded(group: Group) -> ExpandedGroupEntry:
-    return ExpandedGroupEntry(
-        group.name or "",
-        group.description or "",
-        GroupId(group.id).external,
-        group.id,
-        [MemberEntry(member.number or "", member.uuid or "", member.label, member.label_emoji) for member in group.members],
-        group.is_blocked,
-        group.is_member,
-        _people(group.pending_members),
-        _people(group.requesting_members),
-        group.group_invite_link or "",
-        _people(group.admins),
-        _permissions(group),
-        group.message_expiration_time,
-        _people(group.banned),
-    )
+def _named(people: Sequence[Person]) -> People:
+    return [one.number or one.uuid or "" for one in people]
 
 
-def _people(people: Sequence[Person]) -> list[MemberEntry]:
-    return [MemberEntry(one.number or "", one.uuid or "") for one in people]
+def _expanded(people: Sequence[Person]) -> People:
+    return [
+        Somebody(one.number or "", one.uuid or "", one.label, one.label_emoji)
+        if isinstance(one, Member)
+        else Somebody(one.number or "", one.uuid or "")
+        for one in people
+    ]
 
 
 def _permissions(group: Group) -> Permissions:
@@ -191,22 +167,21 @@ class GroupsQuery(msgspec.Struct):
 
 @routes.add(
     "GET", "/v1/groups/{number}", scope=Scope.GROUPS, query=GroupsQuery,
-    answers=[Answer(200, "The groups.", list[GroupEntry] | list[ExpandedGroupEntry], example=[_ENTRY])],
+    answers=[Answer(200, "The groups.", list[GroupEntry], example=[_ENTRY])],
 )  # fmt: skip
 async def get_groups(call: Call[None, GroupsQuery]) -> web.StreamResponse:
     """List an account's groups."""
-    render = _expanded if call.query.expand else _entry
-    return json_answer([render(group) for group in await call.services.commands.list_groups(call.account)])
+    groups = await call.services.commands.list_groups(call.account)
+    return json_answer([_entry(group, expand=call.query.expand) for group in groups])
 
 
 @routes.add(
     "GET", "/v1/groups/{number}/{groupid:path}", scope=Scope.GROUPS, query=GroupsQuery,
-    answers=[Answer(200, "The group.", GroupEntry | ExpandedGroupEntry, example=_ENTRY), _UNKNOWN],
+    answers=[Answer(200, "The group.", GroupEntry, example=_ENTRY), _UNKNOWN],
 )  # fmt: skip
 async def get_group(call: Call[None, GroupsQuery]) -> web.StreamResponse:
     """Show one group."""
-    group = await _listed(call)
-    return json_answer(_expanded(group) if call.query.expand else _entry(group))
+    return json_answer(_entry(await _listed(call), expand=call.query.expand))
 
 
 @routes.add(
