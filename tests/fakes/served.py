@@ -111,7 +111,12 @@ async def simulated(folder: Path, **settings: Any) -> AsyncIterator[Service]:
 
 @contextlib.asynccontextmanager
 async def _running(folder: Path, daemon: FakeDaemon | None, **settings: Any) -> AsyncIterator[Service]:
-    given = {"port": 0, "data_dir": folder / "data", "signal_cli_config_dir": folder / "config", "mode": "json-rpc"} | settings
+    given: dict[str, Any] = {
+        "port": 0,
+        "data_dir": folder / "data",
+        "signal_cli_config_dir": folder / "config",
+        "mode": "json-rpc",
+    } | settings
     courier = Courier(Settings(**given))
     (folder / "config").mkdir(exist_ok=True)
     await courier.start()

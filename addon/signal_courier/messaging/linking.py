@@ -73,6 +73,13 @@ class Linking:
         task.add_done_callback(self._put_away)
         return link
 
+    async def settled(self, link: Link, *, timeout: float) -> bool:
+        """Wait until it is known what became of a link, at most `timeout` seconds; gives whether it is."""
+        task = next((task for task, waiting in self._waiting.items() if waiting is link), None)
+        if task is not None:
+            await asyncio.wait({task}, timeout=timeout)
+        return link.state is not LinkState.WAITING
+
     async def stop(self) -> None:
         """Wait for no phone any more."""
         for task in list(self._waiting):

@@ -89,7 +89,7 @@ def _name(result: SendResult) -> str | None:
 def _read(file: Path) -> dict[str, TrustMode]:
     """What a file holds; nothing when there is none, or when it makes no sense."""
     try:
-        text = file.read_text(encoding="utf-8")
+        text = file.read_bytes()
     except OSError:
         return {}
     import yaml  # noqa: PLC0415  # only who has such a file pays for it
@@ -99,7 +99,7 @@ def _read(file: Path) -> dict[str, TrustMode]:
         entries = cast("Mapping[object, Mapping[str, int]]", (content or {}).get("config") or {})
         # A number without quotes is a number to YAML, and has lost its plus.
         return {f"+{str(number).lstrip('+')}": MODES[entry["trust_mode"]] for number, entry in entries.items() if "trust_mode" in entry}
-    except (yaml.YAMLError, AttributeError, TypeError, IndexError) as error:
+    except (yaml.YAMLError, AttributeError, IndexError, TypeError, ValueError) as error:
         _LOGGER.warning("%s is ignored, it cannot be understood: %s", file, error)
         return {}
 

@@ -1,0 +1,44 @@
+"""What every route declares holds together."""
+
+from collections.abc import Iterable
+
+import msgspec
+import pytest
+
+from signal_courier.http.compat import TABLES
+from signal_courier.http.lenient import decode
+from signal_courier.http.routing import Route, Router
+
+ROUTES = [route for table in TABLES for route in table]
+
+
+def named(routes: Iterable[Route]) -> list[object]:
+    return [pytest.param(route, id=f"{route.method} {route.path}") for route in routes]
+
+
+def test_no_two_handlers_have_one_name() -> None:
+    names = [route.name for route in Router(TABLES).routes]
+    assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize("route", named(ROUTES))
+def test_a_route_says_what_it_does_and_who_may(route: Route) -> None:
+    assert route.summary
+    assert route.answers
+    assert route.scope is not None or route.path in {"/v1/about", "/v1/health"}
+
+
+@pytest.mark.parametrize("route", named(route for route in ROUTES if route.body is not None))
+def test_a_body_can_be_empty_and_its_example_fits(route: Route) -> None:
+    assert route.body is not None
+    decode(b"{}", route.body)
+    assert route.body_example is not None
+    decode(msgspec.json.encode(route.body_example), route.body)
+
+
+@pytest.mark.parametrize("route", named(ROUTES))
+def test_the_examples_of_answers_have_their_form(route: Route) -> None:
+    for answer in route.answers:
+        if answer.example is not None and answer.media == "application/json":
+            assert answer.type is not None
+            msgspec.convert(answer.example, answer.type)
