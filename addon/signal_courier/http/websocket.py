@@ -5,6 +5,7 @@ the same for everybody and many frames may go out in one write.
 """
 
 import asyncio
+import socket
 import struct
 from collections.abc import Iterable
 
@@ -85,32 +86,31 @@ class Sender:
         await self.drained()
 
     def abort(self) -> None:
-        """Drop the connection and what was not sent."""
+        """Drop the connection at once, with what was not sent: neither we nor the kernel keep it for a client that does not read."""
+        connection = self._transport.get_extra_info("socket")
+        if connection is not None:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._transport.abort()
 
 
 class ListeningSocket:
     """A WebSocket whose client has nothing to say: what it sends is read and ignored."""
 
-    def __init__(self, socket: web.WebSocketResponse, sender: Sender) -> None:
-        self.sender = sender
-        self._socket = socket
-
-    @property
-    def response(self) -> web.WebSocketResponse:
+    def __init__(self, response: web.WebSocketResponse, sender: Sender) -> None:
+        self.response = response
         """What the handler returns."""
-        return self._socket
+        self.sender = sender
 
     @classmethod
     async def accept(cls, request: web.BaseRequest) -> "ListeningSocket":
         """Answer the handshake; raises `aiohttp.web.HTTPBadRequest` when it is none."""
-        socket = web.WebSocketResponse(timeout=_CLOSE_DEADLINE, compress=False, max_msg_size=INPUT_LIMIT + 1)
-        await socket.prepare(request)
-        return cls(socket, Sender(request))
+        response = web.WebSocketResponse(timeout=_CLOSE_DEADLINE, compress=False, max_msg_size=INPUT_LIMIT + 1)
+        await response.prepare(request)
+        return cls(response, Sender(request))
 
     async def gone(self) -> None:
         """Read and ignore until the client closes, breaks the rules or disappears."""
-        async for _ in self._socket:
+        async for _ in self.response:
             pass
 
     async def keep_alive(self) -> None:
@@ -122,4 +122,4 @@ class ListeningSocket:
 
     async def close(self) -> None:
         """Say that the service goes away."""
-        await self._socket.close(code=1001, message=b"the service stops")
+        await self.response.close(code=1001, message=b"the service stops")

@@ -165,6 +165,10 @@ class Feed:
             finally:
                 waiting.discard(future)
 
+    def followers(self, account: str) -> int:
+        """How many consumers wait for the account's next frame; those that are busy with earlier ones are not counted."""
+        return len(self._waiting.get(account, ()))
+
     async def watched(self, account: str | None) -> None:
         """Wait until a consumer waits for the account's next frame (`None`: for a frame of any account)."""
         while not self._waiting.get(account):
