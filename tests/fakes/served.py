@@ -6,6 +6,7 @@ async with served(tmp_path) as service:                      # a fake daemon beh
 """
 
 import contextlib
+import io
 import tempfile
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
@@ -66,9 +67,19 @@ class Service:
             if call.method not in own
         ]
 
+    def asked(self, method: str = "send") -> list[dict[str, Any]]:
+        """The parameters of every call of one method, the account too, in order."""
+        return [call.params for call in self.daemon.calls if call.method == method]
+
+    def spooled(self) -> list[Path]:
+        """What lies in the folder for temporary files."""
+        return sorted(self.courier.settings.spool_dir.rglob("*"))
+
     async def request(self, method: str, path: str, body: object = None, **headers: str) -> Reply:
-        """One request; `body`: bytes as they are, anything else as JSON. The path is sent as it is spelled."""
-        data = body if isinstance(body, bytes | None) else msgspec.json.encode(body)
+        """One request; `body`: bytes and forms as they are, anything else as JSON. The path is sent as it is spelled."""
+        if isinstance(body, bytes) and len(body) > 2**20:
+            body = io.BytesIO(body)
+        data = body if isinstance(body, bytes | io.BytesIO | aiohttp.FormData | None) else msgspec.json.encode(body)
         url = URL(f"http://127.0.0.1:{self.courier.server.port}{path}", encoded=True)
         async with self._session.request(method, url, data=data, headers=headers, allow_redirects=False) as answer:
             return Reply(answer.status, answer.headers, await answer.read())
@@ -76,8 +87,8 @@ class Service:
     async def get(self, path: str, **headers: str) -> Reply:
         return await self.request("GET", path, **headers)
 
-    async def post(self, path: str, body: object = None) -> Reply:
-        return await self.request("POST", path, body)
+    async def post(self, path: str, body: object = None, **headers: str) -> Reply:
+        return await self.request("POST", path, body, **headers)
 
     async def put(self, path: str, body: object = None) -> Reply:
         return await self.request("PUT", path, body)

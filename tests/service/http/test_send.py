@@ -11,8 +11,9 @@ import aiohttp.web
 import pytest
 
 from tests.fakes.daemon import Failure
-from tests.fakes.service import ANN, BEN, Service, attached
+from tests.fakes.served import Service, served
 
+ANN, BEN = ACCOUNTS = ("+4915100000001", "+4915100000002")
 GROUP = "Pmpi+EfPWmsxiomLe9Nx2XF9HOE483p6iKiFj65iMwI="
 GROUP_ID = "group.UG1waStFZlBXbXN4aW9tTGU5TngyWEY5SE9FNDgzcDZpS2lGajY1aU13ST0="
 OTHER_GROUP = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
@@ -31,7 +32,7 @@ UNTRUSTED = {"results": [{"recipientAddress": {"uuid": UUID, "number": BEN}, "ty
 
 @pytest.fixture
 async def service(tmp_path: Path) -> AsyncIterator[Service]:
-    async with attached(tmp_path) as running:
+    async with served(tmp_path, accounts=ACCOUNTS) as running:
         yield running
 
 
@@ -68,13 +69,13 @@ class TestRecipients:
     ) -> None:
         reply = await service.post("/v2/send", {"number": ANN, "message": "Hello", **fields})
         assert reply.status == 201, reply.body
-        assert service.calls() == [{"account": ANN, "message": "Hello", "notifySelf": True, **expected}]
+        assert service.asked() == [{"account": ANN, "message": "Hello", "notifySelf": True, **expected}]
 
     async def test_kinds_may_be_mixed_and_each_group_is_a_call_of_its_own(self, service: Service) -> None:
         reply = await service.post("/v2/send", to(BEN, GROUP_ID, "name.01", UUID, OTHER_GROUP))
         assert reply.status == 201
         assert len(reply.json) == 4
-        targets = [{key: params[key] for key in ("recipient", "username", "groupId") if key in params} for params in service.calls()]
+        targets = [{key: params[key] for key in ("recipient", "username", "groupId") if key in params} for params in service.asked()]
         assert targets == [{"recipient": [BEN, UUID]}, {"groupId": [GROUP]}, {"username": ["name.01"]}, {"groupId": [OTHER_GROUP]}]
 
     @pytest.mark.parametrize("recipient", ["", "--attachment", "-a", "x", "49151", "+", "group.1234", "../x", "a" * 5000, "\x00", "u:"])
@@ -82,7 +83,7 @@ class TestRecipients:
         reply = await service.post("/v2/send", to(recipient))
         assert reply.status == 400
         assert "recipients" in reply.error or recipient in reply.error
-        assert service.calls() == []
+        assert service.asked() == []
 
     @pytest.mark.parametrize("fields", [{}, {"recipients": []}, {"recipients": None}, {"recipients": "", "recipient": ""}])
     async def test_nobody_is_refused_in_upstreams_words(self, service: Service, fields: dict[str, object]) -> None:
@@ -93,40 +94,40 @@ class TestRecipients:
 class TestSender:
     async def test_account_is_another_name_for_number(self, service: Service) -> None:
         await service.post("/v2/send", {"account": BEN, "recipients": [ANN], "message": "Hello"})
-        assert service.calls()[0]["account"] == BEN
+        assert service.asked()[0]["account"] == BEN
 
     async def test_only_account_sends_when_none_is_named(self, service: Service) -> None:
         service.daemon.accounts = [BEN]
         reply = await service.post("/v2/send", {"recipients": [ANN], "message": "Hello"})
-        assert (reply.status, service.calls()[0]["account"]) == (201, BEN)
+        assert (reply.status, service.asked()[0]["account"]) == (201, BEN)
 
     async def test_one_of_several_accounts_must_be_named(self, service: Service) -> None:
         reply = await service.post("/v2/send", {"recipients": [ANN], "message": "Hello"})
         assert (reply.status, reply.error) == (400, "Couldn't process request - please provide a valid number")
 
     async def test_default_account_sends_when_none_is_named(self, tmp_path: Path) -> None:
-        async with attached(tmp_path, default_account=BEN) as service:
+        async with served(tmp_path, accounts=ACCOUNTS, default_account=BEN) as service:
             await service.post("/v2/send", {"recipients": [ANN], "message": "Hello", "number": None})
-            assert service.calls()[0]["account"] == BEN
+            assert service.asked()[0]["account"] == BEN
 
 
 class TestFields:
     async def test_styled_text_becomes_ranges(self, service: Service) -> None:
         await service.post("/v2/send", to(BEN, message="a **b** 2*3", text_mode="styled"))
-        (params,) = service.calls()
+        (params,) = service.asked()
         assert (params["message"], params["textStyle"]) == ("a b 2*3", ["2:1:BOLD"])
 
     @pytest.mark.parametrize("mode", [None, "", "normal"])
     async def test_text_is_plain_unless_asked_otherwise(self, service: Service, mode: str | None) -> None:
         await service.post("/v2/send", to(BEN, message="a **b**", text_mode=mode))
-        (params,) = service.calls()
+        (params,) = service.asked()
         assert params["message"] == "a **b**"
         assert "textStyle" not in params
 
     async def test_text_mode_of_the_settings_counts_where_none_is_named(self, tmp_path: Path) -> None:
-        async with attached(tmp_path, default_text_mode="styled") as service:
+        async with served(tmp_path, accounts=ACCOUNTS, default_text_mode="styled") as service:
             await service.post("/v2/send", to(BEN, message="a **b**"))
-            assert service.calls()[0]["textStyle"] == ["2:1:BOLD"]
+            assert service.asked()[0]["textStyle"] == ["2:1:BOLD"]
 
     async def test_unknown_text_mode_is_refused_by_name(self, service: Service) -> None:
         reply = await service.post("/v2/send", to(BEN, text_mode="markdown"))
@@ -136,7 +137,7 @@ class TestFields:
     async def test_mentions_are_objects_or_texts_and_keep_the_callers_positions(self, service: Service) -> None:
         mentions = [{"start": 9, "length": 1, "author": BEN}, f"11:1:{UUID}"]
         await service.post("/v2/send", to(GROUP_ID, message="**hi** X Y", text_mode="styled", mentions=mentions))
-        assert service.calls()[0]["mention"] == [f"9:1:{BEN}", f"11:1:{UUID}"]
+        assert service.asked()[0]["mention"] == [f"9:1:{BEN}", f"11:1:{UUID}"]
 
     @pytest.mark.parametrize("mention", ["x", "1:2", "a:1:+4915100000002", "0:1:", {"start": -1, "length": 1, "author": BEN}])
     async def test_broken_mention_is_refused_by_name(self, service: Service, mention: object) -> None:
@@ -147,15 +148,14 @@ class TestFields:
     async def test_flags_and_references_go_through(self, service: Service) -> None:
         fields = {"edit_timestamp": 1700000000001, "voice_note": True, "no_urgent": True, "notify_self": False, "sticker": "aa:1"}
         await service.post("/v2/send", to(BEN, **fields))
-        (params,) = service.calls()
+        (params,) = service.asked()
         assert {key: params[key] for key in ("editTimestamp", "voiceNote", "noUrgent", "sticker")} == {
             "editTimestamp": 1700000000001, "voiceNote": True, "noUrgent": True, "sticker": "aa:1",
         }  # fmt: skip
         assert "notifySelf" not in params
 
     async def test_what_the_running_signal_cli_lacks_is_501_and_names_the_version(self, tmp_path: Path) -> None:
-        async with attached(tmp_path) as service:
-            service.daemon.version = "0.13.19"
+        async with served(tmp_path, {"version": {"version": "0.13.19"}}, accounts=ACCOUNTS) as service:
             reply = await service.post("/v2/send", to(BEN, voice_note=True))
             assert reply.status == 501
             assert "0.14.2" in reply.error
@@ -240,7 +240,7 @@ class TestIdentities:
         service.daemon.on("send", Failure(-4, "untrusted", {"response": UNTRUSTED}))
         reply = await service.post("/v2/send", to(BEN))
         assert (reply.status, reply.error) == (400, "Unable to complete request due to untrusted recipient keys")
-        assert service.calls("trust") == []
+        assert service.asked("trust") == []
 
     async def test_with_always_it_is_trusted_and_sent_again(self, service: Service) -> None:
         await service.courier.trust.set_mode(ANN, "always")
@@ -248,7 +248,7 @@ class TestIdentities:
         service.daemon.on("send", lambda _: _raise_or_give(answers.pop()))
         reply = await service.post("/v2/send", to(BEN))
         assert reply.status == 201
-        assert service.calls("trust") == [{"account": ANN, "recipient": UUID, "trustAllKnownKeys": True}]
+        assert service.asked("trust") == [{"account": ANN, "recipient": UUID, "trustAllKnownKeys": True}]
 
     async def test_with_always_only_those_are_sent_to_again_who_were_not_reached(self, service: Service) -> None:
         await service.courier.trust.set_mode(ANN, "always")
@@ -256,7 +256,7 @@ class TestIdentities:
         answers: list[Any] = [PARTIAL, {"timestamp": 5, "results": [reached, *UNTRUSTED["results"]]}]
         service.daemon.on("send", lambda _: answers.pop())
         reply = await service.post("/v2/send", to(BEN, "+4915100000003"))
-        assert [params["recipient"] for params in service.calls()] == [[BEN, "+4915100000003"], [UUID]]
+        assert [params["recipient"] for params in service.asked()] == [[BEN, "+4915100000003"], [UUID]]
         assert reply.json[0]["timestamp"] == "5"
         assert [result["success"] for result in reply.json[0]["results"]] == [True, True, False]
 
@@ -266,7 +266,7 @@ class TestOlderRoutes:
         reply = await service.post("/v1/send", to(GROUP_ID.removeprefix("group."), is_group=True))
         assert reply.status == 201
         assert reply.json["timestamp"] == "1700000000123"
-        assert service.calls()[0]["groupId"] == [GROUP]
+        assert service.asked()[0]["groupId"] == [GROUP]
 
     async def test_v1_group_stands_alone(self, service: Service) -> None:
         assert (await service.post("/v1/send", to(GROUP_ID, GROUP_ID, is_group=True))).status == 400
@@ -289,7 +289,7 @@ class TestOlderRoutes:
         reply = await service.post(f"/v1/send/{spelled}", {"message": "Hello", "number": ANN})
         assert reply.status == 201
         assert set(reply.json) >= {"timestamp", "timestamps"}
-        assert service.calls() == [{"account": ANN, "message": "Hello", "notifySelf": True, **expected}]
+        assert service.asked() == [{"account": ANN, "message": "Hello", "notifySelf": True, **expected}]
 
 
 class TestAttachments:
@@ -341,11 +341,11 @@ class TestAttachments:
         reply = await service.post("/v2/send", to(BEN, base64_attachments=["aGVsbG8=", "!!!"]))
         assert (reply.status, reply.error) == (400, "illegal base64 data at input byte 0")
         assert service.spooled() == []
-        assert service.calls() == []
+        assert service.asked() == []
 
     async def test_null_lists_are_no_files(self, service: Service) -> None:
         assert (await service.post("/v2/send", to(BEN, base64_attachments=None, attachments=None, mentions=None))).status == 201
-        assert "attachment" not in service.calls()[0]
+        assert "attachment" not in service.asked()[0]
 
     async def test_view_once_needs_a_file(self, service: Service) -> None:
         reply = await service.post("/v2/send", to(BEN, view_once=True))
@@ -376,7 +376,7 @@ class TestAttachments:
     async def test_unknown_id_is_refused_by_name(self, service: Service, unknown: str) -> None:
         reply = await service.post("/v2/send", to(BEN, attachments=[unknown]))
         assert reply.status == 400
-        assert service.calls() == []
+        assert service.asked() == []
 
 
 class TestAddresses:
@@ -422,11 +422,11 @@ class TestAddresses:
         ],
     )  # fmt: skip
     async def test_own_network_cannot_be_reached(self, tmp_path: Path, address: str) -> None:
-        async with attached(tmp_path, attachment_urls=True) as service:
+        async with served(tmp_path, accounts=ACCOUNTS, attachment_urls=True) as service:
             reply = await service.post("/v2/send", to(BEN, attachments=[address]))
             assert reply.status == 400
             assert "attachments" in reply.error
-            assert service.calls() == []
+            assert service.asked() == []
             assert service.spooled() == []
 
     async def test_name_that_points_home_is_not_followed(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -436,12 +436,12 @@ class TestAddresses:
             return real("127.0.0.1" if host == "home.example" else host, *more, **others)  # type: ignore[arg-type]  # as given
 
         monkeypatch.setattr(socket, "getaddrinfo", resolve)
-        async with attached(tmp_path, attachment_urls=True) as service:
+        async with served(tmp_path, accounts=ACCOUNTS, attachment_urls=True) as service:
             reply = await service.post("/v2/send", to(BEN, attachments=["https://home.example/x"]))
             assert (reply.status, reply.error) == (400, "attachments: the address is in a private network")
 
     async def test_private_address_is_fetched_where_that_is_allowed(self, tmp_path: Path, web: str) -> None:
-        async with attached(tmp_path, attachment_urls=True, attachment_urls_private=True) as service:
+        async with served(tmp_path, accounts=ACCOUNTS, attachment_urls=True, attachment_urls_private=True) as service:
             seen: list[tuple[str, bytes]] = []
             service.daemon.on("send", lambda params: _note(seen, params))
             assert (await service.post("/v2/send", to(BEN, attachments=[f"{web}/cat", f"{web}/away?to=/cat"]))).status == 201
@@ -450,7 +450,7 @@ class TestAddresses:
 
     @pytest.mark.parametrize("path,status", [("/large", 413), ("/missing", 400), ("/loop", 400), ("/away?to=ftp://x/", 400)])
     async def test_what_cannot_be_fetched_is_refused(self, tmp_path: Path, web: str, path: str, status: int) -> None:
-        async with attached(tmp_path, attachment_urls=True, attachment_urls_private=True, body_limit_mib=1) as service:
+        async with served(tmp_path, accounts=ACCOUNTS, attachment_urls=True, attachment_urls_private=True, body_limit_mib=1) as service:
             reply = await service.post("/v2/send", to(BEN, attachments=[web + path]))
             assert reply.status == status
             assert service.spooled() == []
