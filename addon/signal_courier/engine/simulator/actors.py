@@ -8,9 +8,9 @@ from signal_courier.engine.simulator import envelopes
 from signal_courier.engine.simulator.network import Network
 from signal_courier.engine.simulator.state import Account, Group, Part, Person
 
-_DELIVERED = 0.3
-_READ = 1.2
-_ANSWERED = 2.0
+_DELIVERED = 0.1
+_READ = 0.3
+_ANSWERED = 0.6
 """Seconds after the message."""
 
 

@@ -21,7 +21,7 @@ from signal_courier.engine.simulator.dispatch import (
     user_error,
 )
 from signal_courier.engine.simulator.network import Network
-from signal_courier.engine.simulator.registration import captcha_fails, captcha_required
+from signal_courier.engine.simulator.registration import captcha_fails, captcha_required, is_e164
 from signal_courier.engine.simulator.state import Account, Device
 
 _PRIMARY_ONLY = "This command doesn't work on linked devices."
@@ -170,6 +170,8 @@ def submit_challenge(network: Network, account: Account, params: Challenge) -> J
 def start_change_number(network: Network, account: Account, params: StartChangeNumber) -> Json:
     """Ask for a code for the new number."""
     _primary(account)
+    if not is_e164(params.number):
+        raise Refusal(IO_ERROR, "Failed to change number: StatusCode: 400 (NonSuccessfulResponseCodeException)")
     if params.captcha is None or captcha_fails(params.captcha):
         raise captcha_required(given=params.captcha is not None)
     network.world.number_changes[account.uuid] = params.number
@@ -202,7 +204,10 @@ def _primary(account: Account) -> None:
 
 
 def _check_code(uri: str) -> None:
-    query = parse_qs(urlsplit(uri).query)
+    try:
+        query = parse_qs(urlsplit(uri).query)
+    except ValueError as error:
+        raise user_error(f"Device link uri has invalid format: {error}: {uri}") from error
     if not query:
         raise Refusal(INTERNAL_ERROR, "Invalid device link uri (RuntimeException)")
     try:

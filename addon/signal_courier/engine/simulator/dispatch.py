@@ -18,7 +18,7 @@ from signal_courier.engine.simulator.state import Account
 if TYPE_CHECKING:
     from signal_courier.engine.simulator.network import Network
 
-type Long = Annotated[int, msgspec.Meta(ge=1 << 31)]
+type Long = Annotated[int, msgspec.Meta(ge=1 << 31, le=(1 << 63) - 1)]
 """A Java long: signal-cli takes a smaller number for an Integer and fails."""
 type Integer = Annotated[int, msgspec.Meta(ge=-(1 << 31), lt=1 << 31)]
 """A Java int."""

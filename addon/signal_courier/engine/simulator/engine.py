@@ -10,7 +10,7 @@ from typing import override
 import msgspec
 
 from signal_courier.engine.base import AccountState, Engine, EngineState, EngineStatus, EnvelopeSink, Json, Params
-from signal_courier.engine.errors import EngineTimeout, EngineUnavailable, RpcError, error_of
+from signal_courier.engine.errors import EngineTimeout, EngineUnavailable, Rejected, RpcError, error_of
 from signal_courier.engine.simulator import (
     actors,
     calls,
@@ -26,7 +26,7 @@ from signal_courier.engine.simulator import (
     registration,
     stickers,
 )
-from signal_courier.engine.simulator.dispatch import COMMANDS, INVALID_PARAMS, Refusal, perform
+from signal_courier.engine.simulator.dispatch import COMMANDS, INVALID_PARAMS, INVALID_REQUEST, Refusal, perform
 from signal_courier.engine.simulator.network import Network
 from signal_courier.engine.simulator.state import Account
 
@@ -87,6 +87,7 @@ class Simulator(Engine):
     @override
     async def call(self, method: str, params: Params, *, timeout: float | None = None) -> msgspec.Raw:
         network = self.network
+        _check(params)
         deadline = _DEADLINES.get(method, _DEADLINE) if timeout is None else timeout
         try:
             async with asyncio.timeout(deadline):
@@ -159,6 +160,14 @@ class Simulator(Engine):
     def _listen(self) -> None:
         if self._network is not None and self._sink is not None and not self._paused:
             self._network.listen(self._sink)
+
+
+def _check(params: Params) -> None:
+    """Refuse what could not be written as JSON: half a surrogate pair, a number beyond 64 bits."""
+    try:
+        msgspec.json.encode(params)
+    except (UnicodeEncodeError, OverflowError, RecursionError, TypeError, ValueError) as error:
+        raise Rejected(f"The parameters cannot be written as JSON: {error}", code=INVALID_REQUEST) from error
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import errno
 import mimetypes
 import os
 import re
@@ -62,9 +63,9 @@ class Files:
             source = Path(attachment)
             try:
                 shutil.copyfile(source, target)
-            except OSError as error:
-                text = f"{attachment} ({error.strerror})" if error.errno else str(error)
-                raise NotReadable(f"{attachment}: {text}") from error
+            except (OSError, ValueError) as error:
+                reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+                raise NotReadable(f"{attachment}: {attachment} ({reason})") from error
             filename = source.name
             content_type = mimetypes.guess_type(source.name)[0] or _sniffed(target)
         self._forget_old()
@@ -127,6 +128,18 @@ class Files:
             uploads = sorted(self._cdn.iterdir(), key=lambda path: path.stat().st_mtime_ns)
             for path in uploads[:-_KEPT]:
                 path.unlink(missing_ok=True)
+
+
+def contents(path: str) -> bytes:
+    """What is in a file that a caller named.
+
+    Raises:
+        OSError: there is none, or none can have such a name.
+    """
+    try:
+        return Path(path).read_bytes()
+    except ValueError as error:  # a NUL in the name
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path) from error
 
 
 def attachment_failure(error: NotReadable) -> Refusal:

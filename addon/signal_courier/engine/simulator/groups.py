@@ -6,7 +6,6 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 
 import msgspec
 
@@ -14,6 +13,7 @@ from signal_courier.engine.base import Json
 from signal_courier.engine.simulator import envelopes
 from signal_courier.engine.simulator.delivery import Content, own_group, to_group
 from signal_courier.engine.simulator.dispatch import INTERNAL_ERROR, Integer, Refusal, single, user_error
+from signal_courier.engine.simulator.files import contents
 from signal_courier.engine.simulator.network import Network, checked_group_id
 from signal_courier.engine.simulator.state import Account, Group, Member
 
@@ -241,7 +241,7 @@ def _choice[V](value: str | None, choices: dict[str, V], complaint: str) -> V | 
 
 def _picture(path: str) -> bytes:
     try:
-        return Path(path).read_bytes()
+        return contents(path)
     except OSError as error:
         text = f"Failed to send message: {path} ({error.strerror}) (FileNotFoundException) (UnexpectedErrorException)"
         raise Refusal(INTERNAL_ERROR, text) from error

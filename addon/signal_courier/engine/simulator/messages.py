@@ -11,7 +11,7 @@ from signal_courier.engine.base import Json
 from signal_courier.engine.simulator import envelopes
 from signal_courier.engine.simulator.actors import Sent
 from signal_courier.engine.simulator.delivery import Audience, Content, Occasion, Targets, audience, may_speak, own_group, send
-from signal_courier.engine.simulator.dispatch import Integer, Long, Refusal, null_pointer, single, user_error
+from signal_courier.engine.simulator.dispatch import INTERNAL_ERROR, Integer, Long, Refusal, null_pointer, single, user_error
 from signal_courier.engine.simulator.files import NotReadable, Upload, attachment_failure
 from signal_courier.engine.simulator.network import Network
 from signal_courier.engine.simulator.state import Account, Person
@@ -304,6 +304,12 @@ def _author(network: Network, account: Account, to: Audience, author: str | None
     raise null_pointer("targetAuthor")
 
 
+def _java_int(digits: str) -> int:
+    if len(digits) > 9:
+        raise Refusal(INTERNAL_ERROR, f'For input string: "{digits[:20]}" (NumberFormatException)')
+    return int(digits)
+
+
 def _mentions(network: Network, account: Account, texts: list[str]) -> list[dict[str, Json]]:
     made: list[dict[str, Json]] = []
     for text in texts:
@@ -311,7 +317,15 @@ def _mentions(network: Network, account: Account, texts: list[str]) -> list[dict
         if found is None:
             raise user_error(f"Invalid mention syntax ({text}) expected 'start:length:recipientNumber'")
         person = network.known(account, found[3])
-        made.append({"name": person.address, "number": person.number, "uuid": person.uuid, "start": int(found[1]), "length": int(found[2])})
+        made.append(
+            {
+                "name": person.address,
+                "number": person.number,
+                "uuid": person.uuid,
+                "start": _java_int(found[1]),
+                "length": _java_int(found[2]),
+            }
+        )
     return made
 
 
@@ -323,7 +337,7 @@ def _styles(texts: list[str]) -> list[dict[str, Json]]:
             raise user_error(f"Invalid textStyle syntax ({text}) expected 'start:length:STYLE'")
         if found[3] not in _STYLES:
             raise user_error(f"Invalid style: {found[3]}")
-        made.append({"style": found[3], "start": int(found[1]), "length": int(found[2])})
+        made.append({"style": found[3], "start": _java_int(found[1]), "length": _java_int(found[2])})
     return made
 
 
@@ -336,7 +350,7 @@ def _sticker(network: Network, account: Account, text: str | None) -> Json:
     pack = network.world.packs.get(found[1])
     if pack is None or pack.id not in account.packs:
         raise user_error("Failed to send sticker: Sticker pack not found")
-    number = int(found[2])
+    number = _java_int(found[2])
     if number not in {sticker.id for sticker in pack.stickers}:
         raise user_error("Failed to send sticker: Sticker id not part of this pack")
     return {"packId": pack.id, "stickerId": number}

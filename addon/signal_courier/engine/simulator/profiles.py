@@ -3,12 +3,12 @@
 import base64
 import re
 import secrets
-from pathlib import Path
 
 import msgspec
 
 from signal_courier.engine.base import Json
 from signal_courier.engine.simulator.dispatch import IO_ERROR, Refusal, null_pointer, single, user_error
+from signal_courier.engine.simulator.files import contents
 from signal_courier.engine.simulator.network import Network, checked_group_id
 from signal_courier.engine.simulator.state import Account
 
@@ -52,7 +52,7 @@ def update_profile(network: Network, account: Account, params: UpdateProfile) ->
     person = network.owner(account)
     if params.avatar is not None:
         try:
-            picture = Path(params.avatar).read_bytes()
+            picture = contents(params.avatar)
         except OSError as error:
             raise Refusal(IO_ERROR, f"Update profile error: {params.avatar} ({error.strerror})") from error
         network.files.put_avatar("profile", person.address, picture)
@@ -101,7 +101,7 @@ def get_avatar(network: Network, account: Account, params: GetAvatar) -> Json:
         raise null_pointer("groupId")
     try:
         return {"data": base64.b64encode(network.files.avatar(kind, owner)).decode()}
-    except FileNotFoundError as error:
+    except OSError as error:
         raise user_error("Could not find avatar") from error
 
 

@@ -82,5 +82,5 @@ def get_attachment(network: Network, _account: Account, params: GetAttachment) -
         raise user_error("Missing attachment id parameter")
     try:
         return {"data": base64.b64encode(network.files.attachment(params.id)).decode()}
-    except (FileNotFoundError, IsADirectoryError) as error:
+    except OSError as error:
         raise user_error(f"Could not find attachment with ID: {params.id}") from error

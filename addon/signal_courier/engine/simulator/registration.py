@@ -53,7 +53,7 @@ def register(network: Network, number: str, params: Register) -> Json:
             account.loaded = False
     begun = network.world.registrations.setdefault(number, Registration())
     network.changed()
-    if not re.fullmatch(r"\+[1-9]\d{6,14}", number):
+    if not is_e164(number):
         raise Refusal(IO_ERROR, "Failed to register: StatusCode: 400 (NonSuccessfulResponseCodeException)")
     if number == cast.REGISTRATION_LIMITED:
         raise Refusal(RATE_LIMIT, "Rate limit reached")
@@ -122,6 +122,11 @@ def unregister(network: Network, account: Account, params: Unregister) -> Json:
             group.members.pop(account.uuid, None)
     network.changed()
     return {}
+
+
+def is_e164(number: str) -> bool:
+    """Whether Signal's server takes the number."""
+    return re.fullmatch(r"\+[1-9][0-9]{6,14}", number) is not None
 
 
 def captcha_fails(captcha: str) -> bool:

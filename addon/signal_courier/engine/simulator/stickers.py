@@ -78,7 +78,7 @@ def upload_pack(network: Network, account: Account, params: UploadStickerPack) -
         else:
             folder = path.parent
             pack = _read(lambda name: (folder / name).read_bytes(), [file.name for file in folder.iterdir()])
-    except (OSError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
         raise Refusal(IO_ERROR, f"Upload error (maybe image size too large):{error}") from error
     network.world.packs[pack.id] = pack
     account.packs.add(pack.id)
