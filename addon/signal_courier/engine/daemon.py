@@ -151,7 +151,7 @@ class SignalCli(Engine):
     async def call(self, method: str, params: Params, *, timeout: float | None = None) -> msgspec.Raw:
         """See `Engine.call`."""
         rpc = self._rpc
-        if rpc is None:
+        if rpc is None or not rpc.is_open:
             rpc = await self._ready()
         self._busy += 1
         try:
@@ -183,7 +183,7 @@ class SignalCli(Engine):
         """
         loop = asyncio.get_running_loop()
         self._awake_until = max(self._awake_until, loop.time() + seconds)
-        if self._rpc is None:
+        if self._rpc is None or not self._rpc.is_open:
             await self._ready()
         self._awake_until = max(self._awake_until, loop.time() + seconds)
 
@@ -196,6 +196,8 @@ class SignalCli(Engine):
 
     async def _ready(self) -> RpcConnection:
         """The connection, started for if need be; raises `EngineUnavailable` with the reason when that takes too long."""
+        if self._rpc is not None and not self._rpc.is_open:
+            self._close_gate()  # lost a moment ago; the supervisor will notice in the next
         gate = self._gate
         if self._supervisor is None or gate is None:
             raise EngineUnavailable("signal-cli is not running")

@@ -269,6 +269,19 @@ async def test_it_comes_back_after_a_kill_and_calls_in_flight_fail_at_once(engin
     assert await engine.call("version", {})
 
 
+async def test_a_call_right_after_a_crash_waits_for_the_next_life(tmp_path: Path, engines: Engines) -> None:
+    async with FakeDaemon() as daemon:
+        engine = await engines.ready(exe=None, address=parse_address(await daemon.listen_unix(tmp_path / "s")))
+        daemon.on("send", Silence())
+        lost = asyncio.create_task(engine.call("send", {"account": FIRST}))
+        await daemon.next_call("send")
+        daemon.drop_connections()
+        with pytest.raises(EngineUnavailable):
+            await lost
+        assert await engine.call("version", {})
+        await engine.stop()
+
+
 async def test_twenty_kills_in_mid_stream_lose_nothing_and_keep_the_order(engines: Engines, config: Path) -> None:
     behave(config, spacing=0.0005)
     fill_mailbox(config, 0, 4000)
