@@ -39,6 +39,8 @@ _DEAF_AFTER: Final = 3
 _accounts = msgspec.json.Decoder(list[Number])
 _version = msgspec.json.Decoder(Version)
 _subscription = msgspec.json.Decoder(int)
+_NAMELESS: Final = -1
+"""A subscription without a number, as a backend gives that stands in for signal-cli; it ends with its connection."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -449,13 +451,13 @@ class SignalCli(Engine):
         """Subscribe or unsubscribe if that is not as it should be. All accounts at once, since it costs one call."""
         wanted = not self._paused and not rpc.reports_by_itself
         if wanted and house.subscription is None:
-            house.subscription = _subscription.decode(await rpc.call("subscribeReceive", {}))
+            house.subscription = _subscription_of(await rpc.call("subscribeReceive", {}))
         elif not wanted:
             await self._unsubscribe(rpc, house)
 
     async def _unsubscribe(self, rpc: RpcConnection, house: "_House") -> None:
         subscription, house.subscription = house.subscription, None
-        if subscription is None:
+        if subscription is None or subscription == _NAMELESS:
             return
         try:
             await rpc.call("unsubscribeReceive", {"subscription": subscription})
@@ -541,6 +543,13 @@ class SignalCli(Engine):
         except msgspec.MsgspecError as error:
             raise EngineUnavailable(f"What answers there is not signal-cli: {error}") from error
         return frozenset(account.number for account in accounts if account.number)
+
+
+def _subscription_of(answer: msgspec.Raw) -> int:
+    try:
+        return _subscription.decode(answer)
+    except msgspec.ValidationError:
+        return _NAMELESS
 
 
 class _House:

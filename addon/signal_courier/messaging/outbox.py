@@ -134,8 +134,9 @@ class Outbox:
         missed = [result for result in answer.results if result.type == IDENTITY_FAILURE]
         if missed and target.persons and await trust.accept_all(account, missed):
             again = await self._call(account, Target(persons=tuple(_person(result) for result in missed)), what)
-            reached = [result for result in answer.results if result.type != IDENTITY_FAILURE]
-            return SendAnswer(timestamp=answer.timestamp, results=reached + again.results)
+            anew = {_person(result): result for result in reversed(again.results)}
+            results = [anew.get(_person(result), result) if result in missed else result for result in answer.results]
+            return SendAnswer(timestamp=answer.timestamp, results=results)
         return answer
 
     def _call(self, account: str, target: Target, what: Sendable) -> Awaitable[SendAnswer]:

@@ -21,14 +21,14 @@ _LOGGER = logging.getLogger(__name__)
 routes = RouteTable("Messages")
 
 LONGEST_WAIT = 3600
-"""Seconds that a plain GET may wait; a negative timeout asks for this."""
+"""Seconds that a plain GET may wait."""
 
 
 class ReceiveQuery(msgspec.Struct):
     """How to receive by plain GET; a WebSocket takes none of these."""
 
     timeout: int = 1
-    """Seconds to wait for the first message."""
+    """Seconds to wait for the first message, an hour at most; with 0 or less it does not wait."""
     max_messages: int = 0
     """At most so many messages, the others stay for the next call; 0 = all."""
     ignore_attachments: bool = False
@@ -131,7 +131,7 @@ def _frames_of(batch: Batch) -> bytes:
 
 async def _pull(call: Call[None, ReceiveQuery], account: str) -> web.StreamResponse:
     query, receiving = call.query, call.services.receiving
-    timeout = min(query.timeout, LONGEST_WAIT) if query.timeout >= 0 else LONGEST_WAIT
+    timeout = max(0, min(query.timeout, LONGEST_WAIT))
     async with receiving.pickup(account, timeout=timeout, most=query.max_messages if query.max_messages > 0 else None) as frames:
         wanted = [frame for frame in frames if not _is_story(frame)] if query.ignore_stories else frames
         answer = json_bytes(_list_of(wanted, guide=query.format == "guide"))
