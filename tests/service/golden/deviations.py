@@ -18,11 +18,11 @@ _SENT = [{"timestamp": "1700000000123"}]
 _NO_RECIPIENT = "Couldn't process request - please provide at least one recipient"
 
 
-class _AsRecorded:
-    pass
+class AsRecorded:
+    """What is not named does not differ."""
 
 
-AS_RECORDED: Final = _AsRecorded()
+AS_RECORDED: Final = AsRecorded()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,10 +31,10 @@ class Deviation:
 
     id: str
     why: str
-    status: int | _AsRecorded = AS_RECORDED
+    status: int | AsRecorded = AS_RECORDED
     response: object = AS_RECORDED
     """JSON that is contained in the answer; `None` = an empty body."""
-    calls: Sequence[BackendCall] | _AsRecorded = AS_RECORDED
+    calls: Sequence[BackendCall] | AsRecorded = AS_RECORDED
     """What is sent or changed."""
     reads: Sequence[BackendCall] = ()
     """Read-only calls that must be among those made."""

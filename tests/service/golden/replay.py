@@ -1,6 +1,5 @@
 """All exchanges, one after the other, with one service: what it answered, and what it asked the backend for."""
 
-import asyncio
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -253,12 +253,14 @@ class TestIdentities:
     async def test_with_always_only_those_are_sent_to_again_who_were_not_reached(self, service: Service) -> None:
         await service.courier.trust.set_mode(ANN, "always")
         reached = {"recipientAddress": {"uuid": None, "number": "+4915100000003"}, "type": "SUCCESS"}
-        answers: list[Any] = [PARTIAL, {"timestamp": 5, "results": [reached, *UNTRUSTED["results"]]}]
+        second = {"timestamp": 6, "results": [{"recipientAddress": {"uuid": UUID, "number": BEN}, "type": "SUCCESS"}]}
+        answers: list[Any] = [second, {"timestamp": 5, "results": [*UNTRUSTED["results"], reached]}]
         service.daemon.on("send", lambda _: answers.pop())
         reply = await service.post("/v2/send", to(BEN, "+4915100000003"))
         assert [params["recipient"] for params in service.asked()] == [[BEN, "+4915100000003"], [UUID]]
         assert reply.json[0]["timestamp"] == "5"
-        assert [result["success"] for result in reply.json[0]["results"]] == [True, True, False]
+        assert [result["recipientNumber"] for result in reply.json[0]["results"]] == [BEN, "+4915100000003"]
+        assert [result["success"] for result in reply.json[0]["results"]] == [True, True]
 
 
 class TestOlderRoutes:
