@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +24,8 @@ _LOGGER = logging.getLogger(__name__)
 
 _DRAIN = 1.5
 """Seconds that storing may take at the stop."""
+_RESTART_PAUSE = 1.0
+"""Seconds before a part that failed is started again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,18 +63,20 @@ class Receiving:
         await self.feed.start()
         await self.dropin.start()
         options = self._options
-        self._own(self.inbox.run())
-        self._own(self.dropin.run())
-        self._own(
+        parts: list[Callable[[], Coroutine[object, object, None]]] = [
+            self.inbox.run,
+            self.dropin.run,
             Retention(
                 MessageRetention(self._table, self.feed, self._clock, days=options.inbox_days, most=options.inbox_max),
                 AttachmentRetention(options.attachments_dir, self._clock, days=options.attachment_days),
-            ).run()
-        )
+            ).run,
+        ]
         if options.webhook_url:
-            self._own(ReceiveWebhook(options.webhook_url, self._table, self.feed, self._consumers).run())
+            parts.append(ReceiveWebhook(options.webhook_url, self._table, self.feed, self._consumers).run)
         if options.schedule and isinstance(self._engine, OnDemand):
-            self._own(ReceiveSchedule(options.schedule, self._scheduled_fetch).run())
+            parts.append(ReceiveSchedule(options.schedule, self.fetch_as_scheduled).run)
+        for run in parts:
+            self._own(_keep_running(run))
 
     def release(self) -> None:
         """Let go of the clients: live sockets and waiting requests end. Call before the HTTP server is stopped."""
@@ -100,6 +104,17 @@ class Receiving:
         """Tell the senders in the background that these were read."""
         self._own(send_read_receipts(self._engine, account, frames))
 
+    async def fetch_as_scheduled(self) -> None:
+        """What the schedule does when it is due: receive for a while, whoever listens. Raises an `EngineError`."""
+        if not isinstance(self._engine, OnDemand):
+            return
+        before = {account: self.feed.head(account) for account in self._engine.status.accounts}
+        await self._engine.receive_for(self._options.schedule_seconds)
+        await asyncio.sleep(self._options.schedule_seconds)
+        if self._options.schedule_read_receipts:
+            for account in self._engine.status.accounts:
+                await self._acknowledge_since(account, before.get(account, 0))
+
     async def _first_of(self, *waits: Coroutine[object, object, None]) -> None:
         tasks = [asyncio.create_task(wait) for wait in waits]
         try:
@@ -110,16 +125,6 @@ class Receiving:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-
-    async def _scheduled_fetch(self) -> None:
-        if not isinstance(self._engine, OnDemand):
-            return
-        before = {account: self.feed.head(account) for account in self._engine.status.accounts}
-        await self._engine.receive_for(self._options.schedule_seconds)
-        await asyncio.sleep(self._options.schedule_seconds)
-        if self._options.schedule_read_receipts:
-            for account in self._engine.status.accounts:
-                await self._acknowledge_since(account, before.get(account, 0))
 
     async def _acknowledge_since(self, account: str, position: int) -> None:
         while (batch := await self.feed.read(account, position)) is not None:
@@ -135,3 +140,13 @@ class Receiving:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             _LOGGER.error("A part of receiving has failed", exc_info=error)
+
+
+async def _keep_running(run: Callable[[], Coroutine[object, object, None]]) -> None:
+    """A part that fails in a way nobody foresaw is started again, as what it has not done yet is still there."""
+    while True:
+        try:
+            return await run()
+        except Exception:
+            _LOGGER.exception("A part of receiving has failed and is started again")
+        await asyncio.sleep(_RESTART_PAUSE)

@@ -89,6 +89,16 @@ async def test_first_socket_gets_what_waited_and_then_what_comes(courier: Courie
         assert await listener.frames(2) == frames[3:]
 
 
+@pytest.mark.parametrize("compress", [0, 15])
+async def test_an_ordinary_client_reads_frames_of_every_size(courier: Courier, http: aiohttp.ClientSession, compress: int) -> None:
+    sizes = (0, 30, 31, 60_000, 65_500, 3_000_000)
+    frames = [frame_of(ANN, 1)[:-1] + b',"padding":"' + b"x" * size + b'"}' for size in sizes]
+    async with http.ws_connect(url(courier), compress=compress, max_msg_size=0) as listener:
+        await inject(courier, *frames)
+        assert [(await listener.receive_str(timeout=10)).encode() for _ in frames] == frames
+        assert await listener.close()
+
+
 async def test_what_a_socket_got_is_not_delivered_again(courier: Courier, http: aiohttp.ClientSession) -> None:
     await inject(courier, frame_of(ANN, 1))
     async with Listener.connect(courier.server.port, ANN) as listener:

@@ -15,6 +15,7 @@ from signal_courier.http.websocket import ListeningSocket, Sender, Stalled, text
 from signal_courier.messaging.feed import Batch, FellBehind
 from signal_courier.messaging.receiving import Receiving
 from signal_courier.model.errors import InvalidValue
+from signal_courier.store.errors import StoreError
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -116,7 +117,7 @@ async def _deliver(socket: ListeningSocket, receiving: Receiving, account: str) 
             await sender.drained()
             receiving.dropin.delivered(account, batch.last)
             await asyncio.sleep(0)  # everybody's turn
-    except (Stalled, FellBehind) as error:
+    except (Stalled, FellBehind, StoreError) as error:
         _LOGGER.warning("A client of /v1/receive is dropped: %s", error)
         sender.abort()
         raise
