@@ -8,6 +8,7 @@ from pathlib import Path
 
 import aiohttp
 import msgspec
+from aiohttp import web
 
 from signal_courier.courier import Courier
 from signal_courier.engine.base import EngineState
@@ -71,3 +72,22 @@ async def test_the_schedule_fetches_what_waits_and_keeps_it(tmp_path: Path) -> N
         await asyncio.wait_for(courier.receiving.fetch_as_scheduled(), 20)
         assert courier.receiving.feed.head(ANN) == 5
         assert await pulled(courier, "?timeout=0") == frames
+
+
+async def test_the_webhook_works_in_this_mode_too(tmp_path: Path) -> None:
+    posted: asyncio.Queue[bytes] = asyncio.Queue()
+
+    async def take(request: web.BaseRequest) -> web.Response:
+        posted.put_nowait(await request.read())
+        return web.Response(status=201)
+
+    runner = web.ServerRunner(web.Server(take), shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    address = f"http://127.0.0.1:{runner.addresses[0][1]}/"
+    frames = [frame_of(ANN, number) for number in range(3)]
+    async with running(tmp_path, frames, receive_webhook_url=address) as courier:
+        await pulled(courier, "?timeout=10")
+        bodies = [await asyncio.wait_for(posted.get(), 10) for _ in frames]
+    await runner.cleanup()
+    assert bodies == [b'{"jsonrpc":"2.0","method":"receive","params":' + frame + b"}\n" for frame in frames]
