@@ -45,4 +45,4 @@ def decode_again(value: str) -> str:
     for at, part in enumerate(value.split("%")):
         if at and not (len(part) >= 2 and all(digit in "0123456789abcdefABCDEF" for digit in part[:2])):
             raise InvalidValue("number", "Couldn't process request - malformed number")
-    return unquote_to_bytes(value).decode(errors="surrogateescape")
+    return unquote_to_bytes(value).decode(errors="replace")

@@ -245,4 +245,4 @@ def _find(node: _Node, segments: list[str], at: int, method: str, values: list[s
 def _decode(segment: str) -> str:
     if "%" not in segment:
         return segment
-    return unquote_to_bytes(segment).decode(errors="surrogateescape")
+    return unquote_to_bytes(segment).decode(errors="replace")

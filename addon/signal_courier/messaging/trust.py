@@ -4,7 +4,9 @@ Kept where upstream keeps it, in `<signal-cli's folder>/api-config.yml`, so that
 `config: {"+4915100000001": {trust_mode: 1}}` with 0 on-first-use, 1 always, 2 never. Where that folder is not ours to write, in a file
 of the same form in our own.
 
-signal-cli has one policy for all accounts, which is that of the settings; the deviations of single accounts are made up for here.
+signal-cli has one policy for all accounts, which is that of the settings. What an account deviates from it is made up for here: `always`
+by trusting and sending again, `never` by asking before a send to persons (groups are not looked through). `on-first-use` cannot be made
+up for where the settings say otherwise.
 """
 
 import asyncio

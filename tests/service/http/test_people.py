@@ -146,3 +146,11 @@ async def test_a_search_without_account_asks_as_a_loaded_one(tmp_path: Path, set
     async with served(tmp_path, accounts=("+4915100000001", "+4915100000002"), **settings) as service:
         assert (await service.get(f"/v1/search?numbers=%2B491511{query}")).status == 200
         assert (await service.daemon.next_call("getUserStatus")).params["account"] == asked_as
+
+
+@pytest.mark.parametrize("broken", ["%FF", "%ED%A0%80", "%25FF"])
+async def test_what_is_no_utf_8_is_refused_and_not_a_failure(service: Service, broken: str) -> None:
+    assert (await service.get(f"/v1/contacts/{ACCOUNT}/{broken}")).status == 400
+    assert (await service.get(f"/v1/groups/{ACCOUNT}/{broken}")).status == 404
+    assert (await service.get(f"/v1/search/{ACCOUNT}?numbers={broken}")).status == 400
+    assert service.calls == []
