@@ -128,7 +128,7 @@ def answer_to(error: Exception, failure: int = 400, failure_text: str = "{}", un
         case errors.EngineError():
             return problem(failure_text.format(error.message), failure)
         case Overloaded():
-            answer = problem(error.message, 503)
+            answer = problem(error.message, 429)
             answer.headers["Retry-After"] = "60"
             return answer
         case StoreBusy():

@@ -65,8 +65,9 @@ async def test_the_outcome_of_a_link_is_kept(service: Service) -> None:
 
 async def test_codes_that_wait_are_bounded_and_end_with_the_service(service: Service) -> None:
     service.daemon.on("finishLink", Held({}))
-    statuses = [(await service.get("/v1/qrcodelink/raw?device_name=x")).status for _ in range(17)]
-    assert statuses == [200] * 16 + [503]
+    answers = [await service.get("/v1/qrcodelink/raw?device_name=x") for _ in range(17)]
+    assert [answer.status for answer in answers] == [200] * 16 + [429]
+    assert answers[-1].headers["Retry-After"] == "60"
     await asyncio.wait_for(service.courier.linking.stop(), 2)
     assert {link.state for link in service.courier.linking.links} == {LinkState.FAILED}
 

@@ -38,12 +38,13 @@ class LinkUri(msgspec.Struct):
     device_link_uri: str
 
 
+_TOO_MANY = refusal("Sixteen codes wait to be scanned.", "Too many devices wait to be linked, try again in two minutes", 429)
 _NO_NAME = refusal("No name was given, or Signal refused.", "Please provide a name for the device")
 
 
 @routes.add(
     "GET", "/v1/qrcodelink", scope=Scope.ACCOUNTS, query=QrQuery, failure_text="Couldn't create QR code: {}",
-    answers=[Answer(200, "A picture to scan with the phone.", bytes, media="image/png"), _NO_NAME],
+    answers=[Answer(200, "A picture to scan with the phone.", bytes, media="image/png"), _NO_NAME, _TOO_MANY],
 )  # fmt: skip
 async def get_qr_code_link(call: Call[None, QrQuery]) -> web.StreamResponse:
     """Link to a phone: a QR code as a picture.
@@ -64,6 +65,7 @@ async def get_qr_code_link(call: Call[None, QrQuery]) -> web.StreamResponse:
     answers=[
         Answer(200, "What to show as a QR code.", LinkUri, example={"device_link_uri": "sgnl://linkdevice?uuid=…&pub_key=…"}),
         _NO_NAME,
+        _TOO_MANY,
     ],
 )  # fmt: skip
 async def get_qr_code_link_uri(call: Call[None, LinkQuery]) -> web.StreamResponse:
