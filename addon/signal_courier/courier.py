@@ -126,6 +126,7 @@ def _engine_of(settings: Settings) -> Engine:
         from signal_courier.engine.simulator import Simulator  # noqa: PLC0415  # who runs the real one never loads it
 
         return Simulator(settings.data_dir / "simulator", settings.signal_cli_config_dir)
+    scheduled = settings.on_demand and settings.auto_receive_schedule is not None
     return SignalCli(
         EngineOptions(
             config_dir=settings.signal_cli_config_dir,
@@ -135,10 +136,10 @@ def _engine_of(settings: Settings) -> Engine:
             on_demand=settings.on_demand and not settings.attached,
             idle_seconds=settings.idle_minutes * 60,
             trust=settings.trust_new_identities,
-            ignore_attachments=settings.ignore_attachments,
-            ignore_stories=settings.ignore_stories,
-            ignore_avatars=settings.ignore_avatars,
-            ignore_stickers=settings.ignore_stickers,
+            ignore_attachments=settings.ignore_attachments or (scheduled and settings.auto_receive_ignore_attachments),
+            ignore_stories=settings.ignore_stories or (scheduled and settings.auto_receive_ignore_stories),
+            ignore_avatars=settings.ignore_avatars or (scheduled and settings.auto_receive_ignore_avatars),
+            ignore_stickers=settings.ignore_stickers or (scheduled and settings.auto_receive_ignore_stickers),
             java_opts=settings.java_opts,
             call_timeout=settings.command_timeout,
         )
