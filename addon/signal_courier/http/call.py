@@ -1,20 +1,22 @@
 """One request, decoded: what a handler gets."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from urllib.parse import unquote_to_bytes
 
 from aiohttp import web
 
+from signal_courier.access.caller import Caller
+from signal_courier.http.problems import NotAllowed
 from signal_courier.http.services import Services
 from signal_courier.model.dialects import Dialect
 from signal_courier.model.errors import InvalidValue
-from signal_courier.model.recipients import parse_number
+from signal_courier.model.recipients import Recipient, parse_number
 
 
 class Call[B, Q]:
     """A request on its way through a handler. `body` and `query` are what the route declared, `None` otherwise."""
 
-    __slots__ = ("body", "dialect", "path", "query", "request", "services")
+    __slots__ = ("body", "caller", "dialect", "path", "query", "request", "services")
 
     def __init__(
         self,
@@ -24,6 +26,7 @@ class Call[B, Q]:
         dialect: Dialect,
         body: B,
         query: Q,
+        caller: Caller,
     ) -> None:
         self.request = request
         self.services = services
@@ -31,11 +34,24 @@ class Call[B, Q]:
         self.dialect = dialect
         self.body = body
         self.query = query
+        self.caller = caller
+        """Who is asking; what the route declares was checked."""
 
     @property
     def account(self) -> str:
         """The account named by `{number}` in the path, as signal-cli spells it."""
         return parse_number(decode_again(self.path["number"])).e164
+
+    def check_account(self, account: str) -> str:
+        """Give an account back that only the body or the query named; raises `NotAllowed` where the caller may not use it."""
+        if not self.caller.may_use(account):
+            raise NotAllowed
+        return account
+
+    def check_recipients(self, recipients: Iterable[Recipient]) -> None:
+        """Raises `NotAllowed` where one of them is none whom the caller may reach."""
+        if self.caller.recipients is not None and not all(map(self.caller.may_reach, recipients)):
+            raise NotAllowed
 
 
 def decode_again(value: str) -> str:

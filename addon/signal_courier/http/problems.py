@@ -45,6 +45,16 @@ class Forbidden(Exception):
         self.status = status
 
 
+class NotAllowed(Forbidden):
+    """The token is good, but not for this: not for the route's scope, not for this account, or not for this recipient.
+
+    It tells no more than that, so that nobody learns which accounts and routes there are.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("Couldn't process request - this token does not allow it")
+
+
 class Problem(msgspec.Struct, kw_only=True, omit_defaults=True):
     """The error body of the drop-in routes: upstream's key and morph027's three."""
 

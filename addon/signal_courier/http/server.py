@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from aiohttp import web
 
+from signal_courier.access.caller import LOOPBACK
 from signal_courier.http import bodies, problems
 from signal_courier.http.access import Door
 from signal_courier.http.call import Call
@@ -90,6 +91,6 @@ class HttpServer:
         query = route.reader.read(request.query) if route.reader is not None else None
         dialect = match.dialect or self._default_dialect
         if route.body is None:
-            return await route.handler(Call(request, self._services, match.path, dialect, None, query))
+            return await route.handler(Call(request, self._services, match.path, dialect, None, query, LOOPBACK))
         async with bodies.read_body(request, route.body, optional=route.body_optional, spool=self._spool, limit=self._limit) as body:
-            return await route.handler(Call(request, self._services, match.path, dialect, body, query))
+            return await route.handler(Call(request, self._services, match.path, dialect, body, query, LOOPBACK))
