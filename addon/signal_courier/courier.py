@@ -13,7 +13,7 @@ from signal_courier.engine.address import parse_address
 from signal_courier.engine.base import Engine
 from signal_courier.engine.commands import Commands
 from signal_courier.engine.daemon import EngineOptions, SignalCli
-from signal_courier.http import compat
+from signal_courier.http import compat, native
 from signal_courier.http.server import HttpServer
 from signal_courier.http.services import Services
 from signal_courier.messaging.accounts import Accounts
@@ -79,7 +79,13 @@ class Courier:
             staging=self.staging,
             votes=Votes(),
         )
-        self.server = HttpServer(self.services, compat.TABLES, host=settings.host, port=settings.port, open_to_all=settings.auth == "open")
+        self.server = HttpServer(
+            self.services,
+            (*compat.TABLES, *native.TABLES),
+            host=settings.host,
+            port=settings.port,
+            open_to_all=settings.auth == "open",
+        )
 
     async def start(self) -> None:
         """Start every part; HTTP is open before signal-cli is up. Raises what makes a start impossible."""

@@ -20,6 +20,7 @@ from aiohttp import web
 
 from signal_courier.access.scopes import Scope
 from signal_courier.http.call import Call
+from signal_courier.http.faces import Face
 from signal_courier.http.query import QueryReader
 from signal_courier.model.dialects import Dialect
 
@@ -74,6 +75,8 @@ class Route:
     quiet: bool = False
     """Not in the access log (health checks)."""
     websocket: bool = False
+    face: Face = Face.COMPAT
+    """How errors are worded."""
 
     @property
     def summary(self) -> str:
@@ -94,8 +97,9 @@ class Route:
 class RouteTable:
     """The routes of one topic, in the order in which they are declared."""
 
-    def __init__(self, tag: str) -> None:
+    def __init__(self, tag: str, *, face: Face = Face.COMPAT) -> None:
         self.tag = tag
+        self.face = face
         self._routes: list[Route] = []
 
     def __iter__(self) -> Iterator[Route]:
@@ -143,6 +147,7 @@ class RouteTable:
                     documented=documented,
                     quiet=quiet,
                     websocket=websocket,
+                    face=self.face,
                 )
             )
             return handler
@@ -219,6 +224,13 @@ class Router:
             return None
         route, names = found_route
         return Match(route, dict(zip(names, values, strict=True)), dialect)
+
+    def allowed(self, raw_path: str) -> Sequence[str]:
+        """The methods that a path has routes for."""
+        return [method for method in _METHODS if self.match(method, raw_path) is not None]
+
+
+_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
 def _find(node: _Node, segments: list[str], at: int, method: str, values: list[str]) -> tuple[Route, tuple[str, ...]] | None:

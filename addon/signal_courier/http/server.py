@@ -11,8 +11,12 @@ from signal_courier.access.caller import LOOPBACK
 from signal_courier.http import bodies, problems
 from signal_courier.http.access import Door
 from signal_courier.http.call import Call
+from signal_courier.http.faces import Face, face_of
+from signal_courier.http.native import problems as native_problems
 from signal_courier.http.routing import Match, Route, Router
 from signal_courier.http.services import Services
+from signal_courier.model.errors import InvalidValue
+from signal_courier.model.recipients import parse_number
 
 _LOGGER = logging.getLogger(__name__)
 _ACCESS = logging.getLogger("signal_courier.access")
@@ -70,17 +74,14 @@ class HttpServer:
         try:
             self._door.check(request)
             if match is None:
-                return problems.not_found()
+                return self._no_route(request)
             answer = await self._serve(match, request)
         except asyncio.CancelledError:
             raise
         except Exception as error:  # noqa: BLE001  # the one place where whatever went wrong becomes an answer
             if request.transport is None:
                 return web.Response(status=499)
-            if match is None:
-                answer = problems.answer_to(error)
-            else:
-                answer = problems.answer_to(error, match.route.failure, match.route.failure_text, match.route.undecodable_text)
+            answer = _worded(error, match, request)
         if _ACCESS.isEnabledFor(logging.DEBUG) and not (match is not None and match.route.quiet):
             route = match.route.path if match is not None else "(no route)"
             _ACCESS.debug("%s %s %d %.1f ms", request.method, route, answer.status, (time.perf_counter() - started) * 1000)
@@ -94,3 +95,33 @@ class HttpServer:
             return await route.handler(Call(request, self._services, match.path, dialect, None, query, LOOPBACK))
         async with bodies.read_body(request, route.body, optional=route.body_optional, spool=self._spool, limit=self._limit) as body:
             return await route.handler(Call(request, self._services, match.path, dialect, body, query, LOOPBACK))
+
+    def _no_route(self, request: web.BaseRequest) -> web.Response:
+        path = request.raw_path.partition("?")[0]
+        if face_of(path) is not Face.NATIVE:
+            return problems.not_found()
+        if not (allowed := self.router.allowed(path)):
+            return native_problems.answer(native_problems.problem("not-found", "There is no such address."))
+        answer = native_problems.answer(native_problems.problem("method-not-allowed"))
+        answer.headers["Allow"] = ", ".join(allowed)
+        return answer
+
+
+def _worded(error: Exception, match: Match | None, request: web.BaseRequest) -> web.Response:
+    """The answer that an error becomes, in the words of the face that the request speaks to."""
+    face = match.route.face if match is not None else face_of(request.raw_path)
+    if face is Face.NATIVE:
+        return native_problems.answer_to(error, _account_in(match))
+    if match is None:
+        return problems.answer_to(error)
+    return problems.answer_to(error, match.route.failure, match.route.failure_text, match.route.undecodable_text)
+
+
+def _account_in(match: Match | None) -> str | None:
+    """The account that a path names, if it names one."""
+    if match is None or "number" not in match.path:
+        return None
+    try:
+        return parse_number(match.path["number"]).e164
+    except InvalidValue:
+        return None

@@ -1,0 +1,9 @@
+"""`/api/v2`, by topic: what the integration and the web page speak."""
+
+from collections.abc import Iterable, Sequence
+
+from signal_courier.http.native import problem_list
+from signal_courier.http.routing import Route
+
+TABLES: Sequence[Iterable[Route]] = (problem_list.routes,)
+"""Every native route, in the order of the documentation."""
