@@ -17,6 +17,7 @@ from signal_courier.http import compat, native
 from signal_courier.http.server import HttpServer
 from signal_courier.http.services import Services
 from signal_courier.messaging.accounts import Accounts
+from signal_courier.messaging.delivery import Delivery
 from signal_courier.messaging.fetching import Fetcher
 from signal_courier.messaging.linking import Linking
 from signal_courier.messaging.outbox import Outbox
@@ -49,7 +50,7 @@ class Courier:
             data_dir=settings.data_dir,
             default=settings.trust_new_identities,
         )
-        self.outbox = Outbox(self.commands, self.trust)
+        self.outbox = Outbox(Delivery(self.commands, self.trust))
         self.staging = _staging_of(settings, self.commands)
         self.database = Database(settings.data_dir / "courier.db")
         self.receiving = Receiving(

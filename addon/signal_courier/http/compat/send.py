@@ -14,7 +14,7 @@ from signal_courier.http.compat.targets import all_recipients
 from signal_courier.http.problems import Problem, rate_limited
 from signal_courier.http.routing import Answer, RouteTable
 from signal_courier.http.services import Services
-from signal_courier.messaging.outbox import Outcome
+from signal_courier.messaging.delivery import Outcome
 from signal_courier.messaging.staging import Stage
 from signal_courier.model.attachments import Content
 from signal_courier.model.errors import InvalidValue
