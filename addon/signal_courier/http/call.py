@@ -48,6 +48,11 @@ class Call[B, Q]:
             raise NotAllowed
         return account
 
+    def check_everybody(self) -> None:
+        """Raises `NotAllowed` where the caller may reach only some people."""
+        if self.caller.recipients is not None:
+            raise NotAllowed
+
     def check_recipients(self, recipients: Iterable[Recipient]) -> None:
         """Raises `NotAllowed` where one of them is none whom the caller may reach."""
         if self.caller.recipients is not None and not all(map(self.caller.may_reach, recipients)):

@@ -18,6 +18,7 @@ from urllib.parse import unquote_to_bytes
 import msgspec
 from aiohttp import web
 
+from signal_courier.access.reach import Reach
 from signal_courier.access.scopes import Scope
 from signal_courier.http.call import Call
 from signal_courier.http.faces import Face
@@ -25,6 +26,10 @@ from signal_courier.http.query import QueryReader
 from signal_courier.model.dialects import Dialect
 
 type Example = Mapping[str, object] | Sequence[object] | str | int | bool | None
+
+
+ACCOUNT_PARAMETERS = ("number", "account")
+"""Path parameters that hold the number of an account."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +61,10 @@ class Route:
     handler: Handler[object, object] = field(repr=False)
     tag: str
     scope: Scope | None
+    accounts: Reach
+    """How a token's list of accounts is kept. An account in the path (`{number}`, `{account}`) is checked before anything else."""
+    recipients: Reach
+    """How a token's list of recipients is kept."""
     body: type[msgspec.Struct] | None = None
     body_optional: bool = False
     """An empty body counts as `{}`."""
@@ -77,6 +86,11 @@ class Route:
     websocket: bool = False
     face: Face = Face.COMPAT
     """How errors are worded."""
+
+    @property
+    def account_parameter(self) -> str | None:
+        """The name of the path parameter that holds an account."""
+        return next((name for name in ACCOUNT_PARAMETERS if f"{{{name}}}" in self.path), None)
 
     @property
     def summary(self) -> str:
@@ -111,6 +125,8 @@ class RouteTable:
         path: str,
         *,
         scope: Scope | None,
+        accounts: Reach | None = None,
+        recipients: Reach | None = None,
         body: type[B] | None = None,
         body_optional: bool = False,
         body_example: Example = None,
@@ -124,7 +140,15 @@ class RouteTable:
         quiet: bool = False,
         websocket: bool = False,
     ) -> Callable[[Handler[B, Q]], Handler[B, Q]]:
-        """Declare a route."""
+        """Declare a route.
+
+        Unless it says otherwise, a route without an account in its path is for callers who may use all accounts, and one that changes
+        something is for callers who may reach everybody.
+        """
+        if accounts is None:
+            accounts = Reach.FREE if scope is None else Reach.UNLIMITED
+        if recipients is None:
+            recipients = Reach.FREE if scope is None or method == "GET" else Reach.UNLIMITED
 
         def declare(handler: Handler[B, Q]) -> Handler[B, Q]:
             self._routes.append(
@@ -134,6 +158,8 @@ class RouteTable:
                     handler=handler,  # type: ignore[arg-type]  # a route is called only with what it declares
                     tag=self.tag,
                     scope=scope,
+                    accounts=accounts,
+                    recipients=recipients,
                     body=body,  # type: ignore[arg-type]  # B is a struct
                     body_optional=body_optional,
                     body_example=body_example,

@@ -5,6 +5,7 @@ from typing import Annotated
 import msgspec
 from aiohttp import web
 
+from signal_courier.access.reach import Reach
 from signal_courier.access.scopes import Scope
 from signal_courier.http.answers import empty, json_answer
 from signal_courier.http.call import Call
@@ -16,12 +17,12 @@ routes = RouteTable("Accounts")
 
 
 @routes.add(
-    "GET", "/v1/accounts", scope=Scope.ACCOUNTS, failure=500, failure_text="Couldn't get list of accounts: {}",
+    "GET", "/v1/accounts", scope=Scope.ACCOUNTS, accounts=Reach.CHECKED, failure=500, failure_text="Couldn't get list of accounts: {}",
     answers=[Answer(200, "The numbers.", list[str], example=[ACCOUNT])],
 )  # fmt: skip
 async def get_accounts(call: Call[None, None]) -> web.StreamResponse:
     """List the numbers that are registered or linked here."""
-    return json_answer(await call.services.accounts.loaded())
+    return json_answer([account for account in await call.services.accounts.loaded() if call.caller.may_use(account)])
 
 
 class Settings(msgspec.Struct):

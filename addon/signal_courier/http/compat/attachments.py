@@ -12,6 +12,7 @@ import aiohttp
 import msgspec
 from aiohttp import web
 
+from signal_courier.access.reach import Reach
 from signal_courier.access.scopes import Scope
 from signal_courier.http import bodies
 from signal_courier.http.answers import content, empty, json_answer
@@ -40,7 +41,7 @@ async def list_attachments(call: Call[None, None]) -> web.StreamResponse:
 
 
 @routes.add(
-    "GET", "/v1/attachments/{attachment}", scope=Scope.RECEIVE,
+    "GET", "/v1/attachments/{attachment}", scope=Scope.RECEIVE, accounts=Reach.FREE,
     answers=[Answer(200, "The file; its type is told from its content.", media="application/octet-stream"), _MISSING],
 )  # fmt: skip
 async def serve_attachment(call: Call[None, None]) -> web.StreamResponse:
@@ -57,7 +58,7 @@ async def serve_attachment(call: Call[None, None]) -> web.StreamResponse:
 
 
 @routes.add(
-    "DELETE", "/v1/attachments/{attachment}", scope=Scope.RECEIVE,
+    "DELETE", "/v1/attachments/{attachment}", scope=Scope.RECEIVE, accounts=Reach.FREE, recipients=Reach.FREE,
     answers=[Answer(204, "Deleted."), _MISSING],
 )  # fmt: skip
 async def remove_attachment(call: Call[None, None]) -> web.StreamResponse:
@@ -81,7 +82,7 @@ class UploadedFile(msgspec.Struct):
 
 
 @routes.add(
-    "POST", "/v1/attachments", scope=Scope.SEND, uploads=True,
+    "POST", "/v1/attachments", scope=Scope.SEND, accounts=Reach.FREE, recipients=Reach.FREE, uploads=True,
     answers=[
         Answer(
             201, "Kept until it is deleted, or too old.", UploadedFile,

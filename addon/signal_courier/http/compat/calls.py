@@ -5,6 +5,7 @@ from typing import Annotated
 import msgspec
 from aiohttp import web
 
+from signal_courier.access.reach import Reach
 from signal_courier.access.scopes import Scope
 from signal_courier.engine import answers
 from signal_courier.http.answers import empty, json_answer
@@ -42,12 +43,13 @@ async def list_calls(call: Call[None, None]) -> web.StreamResponse:
 
 
 @routes.add(
-    "POST", "/v1/calls/{number}", scope=Scope.SEND, body=StartCall, body_example={"recipient": "+4915100000002"},
+    "POST", "/v1/calls/{number}", scope=Scope.SEND, recipients=Reach.CHECKED, body=StartCall, body_example={"recipient": "+4915100000002"},
     answers=[Answer(201, "It rings.", VoiceCall, example=_EXAMPLE)],
 )  # fmt: skip
 async def start_call(call: Call[StartCall, None]) -> web.StreamResponse:
     """Call somebody."""
     recipient = person(call.body.recipient, "recipient")
+    call.check_recipients([recipient])
     if isinstance(recipient, Username):
         raise InvalidValue("recipient", "recipient: a call needs a number or a UUID")
     return json_answer(_told(await call.services.commands.start_call(call.account, recipient=[str(recipient)]), outgoing=True), 201)

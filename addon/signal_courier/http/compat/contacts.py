@@ -5,6 +5,7 @@ from typing import Annotated
 import msgspec
 from aiohttp import web
 
+from signal_courier.access.reach import Reach
 from signal_courier.access.scopes import Scope
 from signal_courier.engine.answers import Contact, Profile
 from signal_courier.engine.errors import NotFound
@@ -141,16 +142,18 @@ _NO_RECIPIENT = refusal("Nobody is named.", "Couldn't process request - recipien
 
 
 @routes.add(
-    "PUT", "/v1/contacts/{number}", scope=Scope.CONTACTS, body=UpdateContact,
+    "PUT", "/v1/contacts/{number}", scope=Scope.CONTACTS, recipients=Reach.CHECKED, body=UpdateContact,
     body_example={"recipient": PERSON, "name": "Anna", "expiration_in_seconds": 604800},
     answers=[Answer(204, "Changed."), _NO_RECIPIENT],
 )  # fmt: skip
 async def update_contact(call: Call[UpdateContact, None]) -> web.StreamResponse:
     """Change what is saved of a contact, or how long messages to them last."""
     body = call.body
+    recipient = person(body.recipient, "recipient")
+    call.check_recipients([recipient])
     await call.services.commands.update_contact(
         call.account,
-        recipient=str(person(body.recipient, "recipient")),
+        recipient=str(recipient),
         name=body.name,
         given_name=body.given_name,
         family_name=body.family_name,

@@ -5,6 +5,7 @@ from typing import Annotated
 import msgspec
 from aiohttp import web
 
+from signal_courier.access.reach import Reach
 from signal_courier.access.scopes import Scope
 from signal_courier.http.answers import empty
 from signal_courier.http.call import Call
@@ -35,7 +36,7 @@ class CreatePoll(msgspec.Struct, kw_only=True):
 
 
 @routes.add(
-    "POST", "/v1/polls/{number}", scope=Scope.SEND, body=CreatePoll,
+    "POST", "/v1/polls/{number}", scope=Scope.SEND, recipients=Reach.CHECKED, body=CreatePoll,
     body_example={"recipient": "+4915100000002", "question": "Tea?", "answers": ["Yes", "No"], "allow_multiple_selections": False},
     answers=[Answer(201, "Asked.", Timestamp, example={"timestamp": "1700000000123"})],
 )  # fmt: skip
@@ -43,6 +44,7 @@ async def create_poll(call: Call[CreatePoll, None]) -> web.StreamResponse:
     """Ask a question with a choice of answers."""
     body = call.body
     recipient = one_recipient(body.recipient, body.group_id)
+    call.check_recipients([recipient])
     if not body.question:
         raise missing("question")
     if not body.answers:
@@ -67,7 +69,7 @@ class VoteInPoll(msgspec.Struct, kw_only=True):
 
 
 @routes.add(
-    "POST", "/v1/polls/{number}/vote", scope=Scope.SEND, body=VoteInPoll,
+    "POST", "/v1/polls/{number}/vote", scope=Scope.SEND, recipients=Reach.CHECKED, body=VoteInPoll,
     body_example={
         "recipient": "+4915100000002", "poll_author": "+4915100000002", "poll_timestamp": "1700000000123", "selected_answers": [1],
     },
@@ -81,6 +83,7 @@ async def vote_in_poll(call: Call[VoteInPoll, None]) -> web.StreamResponse:
     if not body.selected_answers:
         raise missing("selected_answers")
     recipient = one_recipient(body.recipient, body.group_id)
+    call.check_recipients([recipient])
     if min(body.selected_answers) < 1:
         raise InvalidValue("selected_answers", "Invalid index in selected_answers specified, index needs to be >= 1!")
     account, votes = call.account, call.services.votes
@@ -100,7 +103,7 @@ class ClosePoll(msgspec.Struct, kw_only=True):
 
 
 @routes.add(
-    "DELETE", "/v1/polls/{number}", scope=Scope.SEND, body=ClosePoll,
+    "DELETE", "/v1/polls/{number}", scope=Scope.SEND, recipients=Reach.CHECKED, body=ClosePoll,
     body_example={"recipient": "+4915100000002", "poll_timestamp": "1700000000123"},
     answers=[Answer(204, "Closed.")],
 )  # fmt: skip
@@ -108,6 +111,7 @@ async def close_poll(call: Call[ClosePoll, None]) -> web.StreamResponse:
     """Close an own poll."""
     body = call.body
     recipient = one_recipient(body.recipient, body.group_id)
+    call.check_recipients([recipient])
     await call.services.outbox.send(call.account, [recipient], PollEnd(timestamp=_timestamp(body.poll_timestamp)))
     return empty()
 

@@ -5,6 +5,7 @@ from typing import Annotated
 import msgspec
 from aiohttp import web
 
+from signal_courier.access.reach import Reach
 from signal_courier.access.scopes import Scope
 from signal_courier.http.call import Call
 from signal_courier.http.compat.dialects import TimestampNumber, reaction_answer
@@ -35,13 +36,19 @@ class ReactionBody(msgspec.Struct, kw_only=True):
     story: Annotated[bool | None, msgspec.Meta(description="The message is a story.")] = None
 
 
-@routes.add("POST", "/v1/reactions/{number}", scope=Scope.SEND, body=ReactionBody, body_example=_EXAMPLE, answers=_ANSWERS)
+@routes.add(
+    "POST", "/v1/reactions/{number}", scope=Scope.SEND, recipients=Reach.CHECKED, body=ReactionBody, body_example=_EXAMPLE,
+    answers=_ANSWERS,
+)  # fmt: skip
 async def send_reaction(call: Call[ReactionBody, None]) -> web.StreamResponse:
     """React to a message."""
     return await _react(call, remove=call.body.remove or False)
 
 
-@routes.add("DELETE", "/v1/reactions/{number}", scope=Scope.SEND, body=ReactionBody, body_example=_EXAMPLE, answers=_ANSWERS)
+@routes.add(
+    "DELETE", "/v1/reactions/{number}", scope=Scope.SEND, recipients=Reach.CHECKED, body=ReactionBody, body_example=_EXAMPLE,
+    answers=_ANSWERS,
+)  # fmt: skip
 async def remove_reaction(call: Call[ReactionBody, None]) -> web.StreamResponse:
     """Take a reaction back.
 
@@ -53,6 +60,7 @@ async def remove_reaction(call: Call[ReactionBody, None]) -> web.StreamResponse:
 async def _react(call: Call[ReactionBody, None], *, remove: bool) -> web.StreamResponse:
     body = call.body
     recipient = one_recipient(body.recipient, body.group_id, body.groupid)
+    call.check_recipients([recipient])
     emoji = body.reaction or (_DEFAULT if remove else None)
     if not emoji:
         raise missing("reaction")

@@ -5,6 +5,7 @@ from typing import Annotated
 import msgspec
 from aiohttp import web
 
+from signal_courier.access.reach import Reach
 from signal_courier.access.scopes import Scope
 from signal_courier.http.answers import empty
 from signal_courier.http.call import Call
@@ -26,7 +27,7 @@ class ReceiptBody(msgspec.Struct, kw_only=True):
 
 
 @routes.add(
-    "POST", "/v1/receipts/{number}", scope=Scope.SEND, body=ReceiptBody,
+    "POST", "/v1/receipts/{number}", scope=Scope.SEND, recipients=Reach.CHECKED, body=ReceiptBody,
     body_example={"recipient": "+4915100000002", "receipt_type": "read", "timestamp": 1700000000123},
     answers=[Answer(204, "Sent.")],
 )  # fmt: skip
@@ -34,6 +35,7 @@ async def send_receipt(call: Call[ReceiptBody, None]) -> web.StreamResponse:
     """Send a read or viewed receipt."""
     body = call.body
     recipient = person(body.recipient, "recipient")
+    call.check_recipients([recipient])
     if body.receipt_type not in tuple(ReceiptKind):
         raise InvalidValue("receipt_type", "Couldn't process request - receipt type must be read or viewed")
     timestamps = [timestamp for timestamp in (body.timestamp, *(body.timestamps or ())) if timestamp]

@@ -132,6 +132,8 @@ def _frames_of(batch: Batch) -> bytes:
 
 async def _pull(call: Call[None, ReceiveQuery], account: str) -> web.StreamResponse:
     query, receiving = call.query, call.services.receiving
+    if query.send_read_receipts:
+        call.check_everybody()
     timeout = max(0, min(query.timeout, LONGEST_WAIT))
     async with receiving.pickup(account, timeout=timeout, most=query.max_messages if query.max_messages > 0 else None) as frames:
         wanted = [frame for frame in frames if not _is_story(frame)] if query.ignore_stories else frames

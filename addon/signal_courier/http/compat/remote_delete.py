@@ -5,6 +5,7 @@ from typing import Annotated
 import msgspec
 from aiohttp import web
 
+from signal_courier.access.reach import Reach
 from signal_courier.access.scopes import Scope
 from signal_courier.http.call import Call
 from signal_courier.http.compat.dialects import Timestamp, timestamp_answer
@@ -24,13 +25,14 @@ class RemoteDelete(msgspec.Struct, kw_only=True):
 
 
 @routes.add(
-    "DELETE", "/v1/remote-delete/{number}", scope=Scope.SEND, body=RemoteDelete,
+    "DELETE", "/v1/remote-delete/{number}", scope=Scope.SEND, recipients=Reach.CHECKED, body=RemoteDelete,
     body_example={"recipient": "+4915100000002", "timestamp": 1700000000123},
     answers=[Answer(201, "Taken back.", Timestamp, example={"timestamp": "1700000000456"})],
 )  # fmt: skip
 async def remote_delete(call: Call[RemoteDelete, None]) -> web.StreamResponse:
     """Delete an own message for everybody."""
     recipient = one_recipient(call.body.recipient, call.body.group_id)
+    call.check_recipients([recipient])
     if call.body.timestamp is None:
         raise missing("timestamp")
     return timestamp_answer(await call.services.outbox.send(call.account, [recipient], Deletion(timestamp=call.body.timestamp)))

@@ -6,6 +6,7 @@ from typing import Annotated
 import msgspec
 from aiohttp import web
 
+from signal_courier.access.reach import Reach
 from signal_courier.access.scopes import Scope
 from signal_courier.http.answers import json_answer
 from signal_courier.http.call import Call
@@ -52,11 +53,11 @@ async def search_for_numbers(call: Call[None, SearchQuery]) -> web.StreamRespons
     return await _search(call, call.account, call.query.numbers)
 
 
-@routes.add("GET", "/v1/search", scope=Scope.CONTACTS, query=SearchAsQuery, answers=_ANSWERS)
+@routes.add("GET", "/v1/search", scope=Scope.CONTACTS, accounts=Reach.CHECKED, query=SearchAsQuery, answers=_ANSWERS)
 async def search_as_any(call: Call[None, SearchAsQuery]) -> web.StreamResponse:
     """Tell which numbers are registered with Signal, whichever account asks."""
     account = await call.services.accounts.meant(from_query(call.query.number), any_will_do=True)
-    return await _search(call, account, call.query.numbers)
+    return await _search(call, call.check_account(account), call.query.numbers)
 
 
 async def _search[Q](call: Call[None, Q], account: str, texts: Sequence[str]) -> web.StreamResponse:

@@ -6,6 +6,7 @@ from typing import Annotated
 import msgspec
 from aiohttp import web
 
+from signal_courier.access.reach import Reach
 from signal_courier.access.scopes import Scope
 from signal_courier.engine.errors import RateLimited
 from signal_courier.http.call import Call, decode_again
@@ -99,7 +100,7 @@ _RATE_LIMITED = Answer(429, "Signal wants fewer messages; a solved challenge lif
 
 
 @routes.add(
-    "POST", "/v2/send", scope=Scope.SEND, body=SendMessage, body_example=_EXAMPLE,
+    "POST", "/v2/send", scope=Scope.SEND, accounts=Reach.CHECKED, recipients=Reach.CHECKED, body=SendMessage, body_example=_EXAMPLE,
     answers=[
         Answer(
             201, "Sent. A list since dialect 0.101, one object before.", list[SentMessage] | SentObject, example=SEND_EXAMPLE,
@@ -114,7 +115,8 @@ async def send_v2(call: Call[SendMessage, None]) -> web.StreamResponse:
     """
     body = call.body
     recipients = all_recipients(body.recipients, body.recipient, body.group_id, body.groupid)
-    account = await call.services.accounts.meant(body.number or body.account)
+    account = call.check_account(await call.services.accounts.meant(body.number or body.account))
+    call.check_recipients(recipients)
     try:
         return sent_answer(await _send(call.services, account, recipients, body), call.dialect)
     except RateLimited as error:
@@ -134,7 +136,7 @@ class SendMessageV1(msgspec.Struct, kw_only=True):
 
 
 @routes.add(
-    "POST", "/v1/send", scope=Scope.SEND, body=SendMessageV1, body_example=_EXAMPLE,
+    "POST", "/v1/send", scope=Scope.SEND, accounts=Reach.CHECKED, recipients=Reach.CHECKED, body=SendMessageV1, body_example=_EXAMPLE,
     answers=[Answer(201, "Sent.", SentObject)],
 )  # fmt: skip
 async def send_v1(call: Call[SendMessageV1, None]) -> web.StreamResponse:
@@ -152,7 +154,8 @@ async def send_v1(call: Call[SendMessageV1, None]) -> web.StreamResponse:
         recipients: list[Recipient] = [parse_group_id(ids[0], field="recipients")]
     else:
         recipients = all_recipients(body.recipients, body.recipient, missing="Please specify at least one recipient")
-    account = await call.services.accounts.meant(body.number)
+    account = call.check_account(await call.services.accounts.meant(body.number))
+    call.check_recipients(recipients)
     files = [body.base64_attachment] if body.base64_attachment is not None else []
     message = SendMessage(message=body.message, base64_attachments=[*files, *(body.base64_attachments or [])])
     return sent_object(await _send(call.services, account, recipients, message))
@@ -170,7 +173,8 @@ class SendToOne(msgspec.Struct, kw_only=True):
 
 
 @routes.add(
-    "POST", "/v1/send/{recipient:path}", scope=Scope.SEND, body=SendToOne, body_example={"message": "Hello"},
+    "POST", "/v1/send/{recipient:path}", scope=Scope.SEND, accounts=Reach.CHECKED, recipients=Reach.CHECKED,
+    body=SendToOne, body_example={"message": "Hello"},
     answers=[Answer(201, "Sent.", SentObject)],
 )  # fmt: skip
 async def send_to_one(call: Call[SendToOne, None]) -> web.StreamResponse:
@@ -180,7 +184,8 @@ async def send_to_one(call: Call[SendToOne, None]) -> web.StreamResponse:
     """
     body = call.body
     recipient = parse_recipient(decode_again(call.path["recipient"]))
-    account = await call.services.accounts.meant(body.number or body.account)
+    account = call.check_account(await call.services.accounts.meant(body.number or body.account))
+    call.check_recipients([recipient])
     message = SendMessage(
         message=body.message, base64_attachments=body.base64_attachments, attachments=body.attachments, text_mode=body.text_mode
     )

@@ -5,6 +5,7 @@ from typing import Annotated
 import msgspec
 from aiohttp import web
 
+from signal_courier.access.reach import Reach
 from signal_courier.access.scopes import Scope
 from signal_courier.http.call import Call
 from signal_courier.http.compat.dialects import Timestamp, timestamp_answer
@@ -27,7 +28,7 @@ class CreateStory(msgspec.Struct, kw_only=True):
 
 
 @routes.add(
-    "POST", "/v1/stories/{number}", scope=Scope.SEND, body=CreateStory,
+    "POST", "/v1/stories/{number}", scope=Scope.SEND, recipients=Reach.CHECKED, body=CreateStory,
     body_example={"base64_attachment": "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR4nGMAAQAAAAUAAQ0KLbQAAAAASUVORK5CYII="},
     answers=[Answer(201, "Published.", Timestamp, example={"timestamp": "1700000000123"})],
 )  # fmt: skip
@@ -41,6 +42,10 @@ async def create_story(call: Call[CreateStory, None]) -> web.StreamResponse:
     if content is None:
         raise missing("base64_attachment")
     recipients = [parse_group_id(body.group_id, field="group_id")] if body.group_id else []
+    if recipients:
+        call.check_recipients(recipients)
+    else:
+        call.check_everybody()
     field = "base64_attachment" if body.base64_attachment else "attachment"
     async with services.staging.open(account) as stage:
         file = await stage.add(content, field, references_first=body.base64_attachment is None)

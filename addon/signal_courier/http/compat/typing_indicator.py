@@ -5,6 +5,7 @@ from typing import Annotated
 import msgspec
 from aiohttp import web
 
+from signal_courier.access.reach import Reach
 from signal_courier.access.scopes import Scope
 from signal_courier.http.answers import empty
 from signal_courier.http.call import Call
@@ -25,7 +26,7 @@ class TypingIndicator(msgspec.Struct, kw_only=True):
 
 
 @routes.add(
-    "PUT", "/v1/typing-indicator/{number}", scope=Scope.SEND, body=TypingIndicator, body_example=_EXAMPLE,
+    "PUT", "/v1/typing-indicator/{number}", scope=Scope.SEND, recipients=Reach.CHECKED, body=TypingIndicator, body_example=_EXAMPLE,
     answers=[Answer(204, "Shown, for 15 s.")],
 )  # fmt: skip
 async def start_typing(call: Call[TypingIndicator, None]) -> web.StreamResponse:
@@ -34,7 +35,7 @@ async def start_typing(call: Call[TypingIndicator, None]) -> web.StreamResponse:
 
 
 @routes.add(
-    "DELETE", "/v1/typing-indicator/{number}", scope=Scope.SEND, body=TypingIndicator, body_example=_EXAMPLE,
+    "DELETE", "/v1/typing-indicator/{number}", scope=Scope.SEND, recipients=Reach.CHECKED, body=TypingIndicator, body_example=_EXAMPLE,
     answers=[Answer(204, "Hidden.")],
 )  # fmt: skip
 async def stop_typing(call: Call[TypingIndicator, None]) -> web.StreamResponse:
@@ -43,5 +44,7 @@ async def stop_typing(call: Call[TypingIndicator, None]) -> web.StreamResponse:
 
 
 async def _show(call: Call[TypingIndicator, None], what: Typing) -> web.StreamResponse:
-    await call.services.outbox.send(call.account, [one_recipient(call.body.recipient, call.body.group_id)], what)
+    recipient = one_recipient(call.body.recipient, call.body.group_id)
+    call.check_recipients([recipient])
+    await call.services.outbox.send(call.account, [recipient], what)
     return empty()
