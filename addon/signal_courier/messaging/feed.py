@@ -21,6 +21,9 @@ BATCH_FRAMES = 512
 SLICES = 16
 """Slices read from the store that are kept for other consumers that lag as far."""
 
+type Observer = Callable[[int, Sequence[NewEnvelope]], None]
+"""Is told the first id and the envelopes of a commit; must not block."""
+
 
 class FellBehind(Exception):
     """Retention took away what the consumer had not read yet."""
@@ -78,6 +81,11 @@ class Feed:
         self._watchers = asyncio.Event()
         """Set, and replaced, whenever a consumer begins to wait."""
         self._closed = False
+        self._observers: list[Observer] = []
+
+    def observe(self, observer: Observer) -> None:
+        """Tell somebody of every commit, before any consumer is woken."""
+        self._observers.append(observer)
 
     async def start(self) -> None:
         """Learn what the store holds. Call before anything is published."""
@@ -114,6 +122,8 @@ class Feed:
             ids.append(number)
             frames.append(envelope.frame)
         self._head = first + len(envelopes) - 1
+        for observe in self._observers:
+            observe(first, envelopes)
         for account, (ids, frames) in by_account.items():
             for start, stop in _cuts(frames):
                 self._append(Batch(account, ids[start:stop], frames[start:stop]))

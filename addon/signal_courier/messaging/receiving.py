@@ -8,16 +8,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from signal_courier.engine.base import Engine, OnDemand
+from signal_courier.engine.envelopes import EnvelopeReader
 from signal_courier.messaging.clock import GuardedClock
 from signal_courier.messaging.dropin import DropIn
+from signal_courier.messaging.events import EventLog
 from signal_courier.messaging.feed import Feed
 from signal_courier.messaging.inbox import Inbox
+from signal_courier.messaging.people import People
 from signal_courier.messaging.read_receipts import send_read_receipts
 from signal_courier.messaging.receive_webhook import ReceiveWebhook
 from signal_courier.messaging.retention import AttachmentRetention, MessageRetention, Retention
 from signal_courier.messaging.schedule import ReceiveSchedule
 from signal_courier.store.consumers import ConsumerTable
 from signal_courier.store.database import Database
+from signal_courier.store.events import EventTable
 from signal_courier.store.inbox import InboxTable
 
 _LOGGER = logging.getLogger(__name__)
@@ -54,6 +58,9 @@ class Receiving:
         self._table = InboxTable(database)
         self._consumers = ConsumerTable(database)
         self.feed = Feed(self._table)
+        self.people = People(engine)
+        self.events = EventLog(EventTable(database), EnvelopeReader(self.people), self._clock)
+        self.feed.observe(self.events.received)
         self.inbox = Inbox(self._table, self.feed, engine, self._clock)
         self.dropin = DropIn(self.feed, self._consumers)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -61,13 +68,16 @@ class Receiving:
     async def start(self) -> None:
         """Load what the store knows and begin to work."""
         await self.feed.start()
+        await self.events.start()
         await self.dropin.start()
         options = self._options
         parts: list[Callable[[], Coroutine[object, object, None]]] = [
             self.inbox.run,
+            self.events.run,
+            self.people.run,
             self.dropin.run,
             Retention(
-                MessageRetention(self._table, self.feed, self._clock, days=options.inbox_days, most=options.inbox_max),
+                MessageRetention(self._table, self.feed, self.events, self._clock, days=options.inbox_days, most=options.inbox_max),
                 AttachmentRetention(options.attachments_dir, self._clock, days=options.attachment_days),
             ).run,
         ]
@@ -81,11 +91,13 @@ class Receiving:
     def release(self) -> None:
         """Let go of the clients: live sockets and waiting requests end. Call before the HTTP server is stopped."""
         self.feed.close()
+        self.events.close()
 
     async def stop(self) -> None:
         """Store what was received, then end every task. Call after the engine has stopped and before the database is closed."""
-        self.feed.close()
+        self.release()
         await self.inbox.drain(_DRAIN)
+        await self.events.drain(_DRAIN)
         await self.dropin.drain(_DRAIN)
         for task in self._tasks:
             task.cancel()

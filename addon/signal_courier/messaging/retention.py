@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from signal_courier.messaging.clock import GuardedClock
+from signal_courier.messaging.events import EventLog
 from signal_courier.messaging.feed import Feed
 from signal_courier.store.errors import StoreError
 from signal_courier.store.inbox import InboxTable, Purged
@@ -25,8 +26,9 @@ _PLAUSIBLE = 1_577_836_800
 class MessageRetention:
     """Keeps the inbox within its age and number, in small steps. Delivered or not makes no difference: the limit is the limit."""
 
-    def __init__(self, table: InboxTable, feed: Feed, clock: GuardedClock, *, days: int, most: int) -> None:
+    def __init__(self, table: InboxTable, feed: Feed, log: EventLog, clock: GuardedClock, *, days: int, most: int) -> None:
         self._table = table
+        self._log = log
         self._feed = feed
         self._clock = clock
         self._days = days
@@ -40,7 +42,9 @@ class MessageRetention:
         below = self._first_of_this_run if self._clock.uptime < age else None
         cutoff = self._clock.now_ms() - age * 1000
         rows = await self._repeat(lambda: self._table.purge_older(cutoff, below))
-        return rows + await self._repeat(lambda: self._table.purge_beyond(self._most))
+        rows += await self._repeat(lambda: self._table.purge_beyond(self._most))
+        await self._log.purge(cutoff, below, self._most)
+        return rows
 
     async def _repeat(self, purge: Callable[[], Awaitable[Purged]]) -> int:
         rows = 0

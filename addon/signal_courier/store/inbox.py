@@ -63,7 +63,7 @@ class InboxTable:
 
     async def read_after(self, account: str | None, after: int, *, rows: int, size: int) -> list[StoredEnvelope]:
         """The next envelopes of one account (or all, `None`) behind id `after`: at most `rows`, and `size` bytes (but always one)."""
-        return await self._database.read(lambda connection: _read_after(connection, account, after, rows, size))
+        return await self._database.read(lambda connection: read_after(connection, account, after, rows, size))
 
     async def last_ids(self) -> dict[str, int]:
         """Id of the newest stored envelope by account."""
@@ -72,8 +72,8 @@ class InboxTable:
         )
 
     async def last_id(self) -> int:
-        """Id of the newest envelope that was ever stored, 0 before the first."""
-        return await self._database.read(_last_id)
+        """Id of the newest envelope (or other event) that was ever stored, 0 before the first."""
+        return await self._database.read(last_id)
 
     async def count(self) -> int:
         """How many envelopes are stored."""
@@ -99,7 +99,7 @@ class InboxTable:
 
 
 def _insert(connection: sqlite3.Connection, envelopes: Sequence[NewEnvelope]) -> int:
-    first = _last_id(connection) + 1
+    first = last_id(connection) + 1
     start = 0
     for size in _CHUNKS:
         stop = len(envelopes) - (len(envelopes) - start) % size
@@ -115,7 +115,8 @@ def _insert(connection: sqlite3.Connection, envelopes: Sequence[NewEnvelope]) ->
     return first
 
 
-def _read_after(connection: sqlite3.Connection, account: str | None, after: int, rows: int, size: int) -> list[StoredEnvelope]:
+def read_after(connection: sqlite3.Connection, account: str | None, after: int, rows: int, size: int) -> list[StoredEnvelope]:
+    """As `InboxTable.read_after`, inside of a larger reading."""
     mine = "" if account is None else "AND account = :account"
     ids, accounts, frames = connection.execute(
         f"""
@@ -148,7 +149,8 @@ def _purge(connection: sqlite3.Connection, condition: str, values: tuple[int, ..
     return Purged(rows, newest)
 
 
-def _last_id(connection: sqlite3.Connection) -> int:
+def last_id(connection: sqlite3.Connection) -> int:
+    """Id of the newest row ever stored, of this table or of `events`, which take turns in one sequence."""
     return _scalar(connection, "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'inbox'), 0)")
 
 

@@ -28,6 +28,26 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         ) STRICT, WITHOUT ROWID
         """,
     ),
+    # 2: events that are no envelopes, and who follows the events
+    (
+        """
+        CREATE TABLE events (
+            id INTEGER PRIMARY KEY,                -- of the same sequence as inbox.id, so that both together are one order without gaps
+            created_at INTEGER NOT NULL,           -- ms since epoch, by the guarded clock; for retention only
+            event BLOB NOT NULL                    -- the event as JSON, its id left 0
+        ) STRICT
+        """,
+        """
+        CREATE TABLE event_consumers (
+            owner TEXT NOT NULL,                   -- id of the token that made it; '' for trusted callers
+            name TEXT NOT NULL,
+            position INTEGER NOT NULL,             -- id of the last event that was acknowledged
+            created_at INTEGER NOT NULL,           -- ms since epoch
+            seen_at INTEGER NOT NULL,              -- ms since epoch of the last connection or acknowledgement
+            PRIMARY KEY (owner, name)
+        ) STRICT, WITHOUT ROWID
+        """,
+    ),
 )
 
 

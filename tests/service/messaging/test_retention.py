@@ -4,8 +4,10 @@ import os
 from pathlib import Path
 
 from signal_courier.messaging.clock import SETTLE, GuardedClock
+from signal_courier.messaging.events import EventLog
 from signal_courier.messaging.feed import Feed
 from signal_courier.messaging.retention import AttachmentRetention, MessageRetention
+from signal_courier.store.events import EventTable
 from signal_courier.store.inbox import InboxTable, NewEnvelope
 
 ANN = "+4915100000001"
@@ -34,7 +36,8 @@ async def aged(table: InboxTable, *days: float) -> None:
 async def retention(table: InboxTable, times: Times, *, days: int = 30, most: int = 1000) -> MessageRetention:
     feed = Feed(table)
     await feed.start()
-    return MessageRetention(table, feed, times.clock, days=days, most=most)
+    log = EventLog(EventTable(table._database), lambda _id, _frame: None, times.clock)
+    return MessageRetention(table, feed, log, times.clock, days=days, most=most)
 
 
 async def test_old_messages_go_and_young_ones_stay(table: InboxTable) -> None:

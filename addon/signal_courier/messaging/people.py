@@ -1,0 +1,101 @@
+"""What people and groups are called: signal-cli's lists, kept in memory and fetched anew when somebody unknown appears.
+
+Asking never waits: who is not known yet has no name in this event, and has one in the next.
+"""
+
+import asyncio
+import logging
+import time
+from dataclasses import dataclass, field
+
+from signal_courier.engine.base import Engine, EngineState
+from signal_courier.engine.commands import Commands
+from signal_courier.engine.errors import EngineError
+from signal_courier.model.events import Person
+
+_LOGGER = logging.getLogger(__name__)
+
+FRESH = 600.0
+"""Seconds after which a list that is in use is fetched anew."""
+PAUSE = 30.0
+"""Seconds between two fetches for the sake of somebody unknown."""
+
+
+@dataclass(slots=True)
+class _Known:
+    people: dict[str, Person] = field(default_factory=dict)
+    """By UUID and by number."""
+    groups: dict[str, str] = field(default_factory=dict)
+    """By internal id."""
+    fetched: float = float("-inf")
+
+
+class People:
+    """The names that each account knows. `run` is its task."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._commands = Commands(engine)
+        self._known: dict[str, _Known] = {}
+        self._wanted: set[str] = set()
+        self._asked = asyncio.Event()
+
+    def person(self, account: str, uuid: str | None, number: str | None) -> Person | None:
+        """Somebody by UUID or number; `None` when not known (yet)."""
+        known = self._of(account)
+        found = (known.people.get(uuid) if uuid else None) or (known.people.get(number) if number else None)
+        self._perhaps(account, known, unknown=found is None)
+        return found
+
+    def group(self, account: str, internal_id: str) -> str | None:
+        """A group's name by its internal id; `None` when not known (yet)."""
+        known = self._of(account)
+        found = known.groups.get(internal_id)
+        self._perhaps(account, known, unknown=found is None)
+        return found
+
+    def forget(self, account: str) -> None:
+        """The lists of an account have changed: fetch them anew when they are needed next."""
+        if account in self._known:
+            self._known[account].fetched = float("-inf")
+
+    async def run(self) -> None:
+        """Fetch what is asked for, for ever."""
+        while True:
+            await self._asked.wait()
+            self._asked.clear()
+            while self._wanted:
+                await self._fetch(self._wanted.pop())
+
+    def _of(self, account: str) -> _Known:
+        known = self._known.get(account)
+        if known is None:
+            known = self._known[account] = _Known()
+        return known
+
+    def _perhaps(self, account: str, known: _Known, *, unknown: bool) -> None:
+        if time.monotonic() - known.fetched > (PAUSE if unknown else FRESH):
+            self._wanted.add(account)
+            self._asked.set()
+
+    async def _fetch(self, account: str) -> None:
+        known = self._of(account)
+        if self._engine.status.state is not EngineState.READY:  # for a name alone it is not started
+            return
+        known.fetched = time.monotonic()
+        try:
+            contacts = await self._commands.list_contacts(account, all_recipients=True)
+            groups = await self._commands.list_groups(account)
+        except EngineError as error:
+            _LOGGER.debug("The names that %s knows could not be fetched: %s", account, error)
+            return
+        people: dict[str, Person] = {}
+        for contact in contacts:
+            profile = contact.profile
+            own = " ".join(part for part in (profile.given_name, profile.family_name) if part) if profile is not None else ""
+            person = Person(uuid=contact.uuid or None, number=contact.number or None, name=contact.name or own or None)
+            for key in (contact.uuid, contact.number):
+                if key:
+                    people[key] = person
+        known.people = people
+        known.groups = {group.id: group.name for group in groups if group.name}
