@@ -1,0 +1,64 @@
+"""Runs programs that use a client's real package, in a Python that has it.
+
+The test's own Python will do when it has the package in that version; else a private environment below `.cache/clients` is made with
+uv, once. Where neither is possible (no network) the test is skipped, and says why.
+"""
+
+import asyncio
+import importlib.metadata
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+_REPOSITORY = Path(__file__).parents[3]
+_HERE = Path(__file__).parent
+
+
+async def run(program: str, *packages: str, arguments: tuple[str, ...]) -> Any:
+    """Run `program` of this folder with arguments; gives the JSON of its last line."""
+    python = await asyncio.to_thread(python_with, *packages)
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "COURIER", "SIGNAL"))}
+    process = await asyncio.create_subprocess_exec(
+        python, "-W", "ignore", str(_HERE / program), *arguments,
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, env=environment,
+    )  # fmt: skip
+    try:
+        output, errors = await asyncio.wait_for(process.communicate(), 120)
+    except TimeoutError:
+        process.kill()
+        output, errors = await process.communicate()
+        pytest.fail(f"{program} did not end:\n{output.decode()}\n{errors.decode()}")
+    assert process.returncode == 0, f"{program}:\n{output.decode()}\n{errors.decode()}"
+    return json.loads(output.decode().splitlines()[-1])
+
+
+def python_with(*packages: str) -> str:
+    """A Python that has these packages (`name==version`)."""
+    if all(_has(package) for package in packages):
+        return sys.executable
+    folder = _REPOSITORY / ".cache" / "clients" / "-".join(packages).replace("==", "-")
+    python = folder / "bin" / "python"
+    if not (folder / "complete").exists():
+        uv = shutil.which("uv") or shutil.which("uv", path=str(_REPOSITORY / ".cache" / "tools" / "bin"))
+        if uv is None:
+            pytest.skip(f"{', '.join(packages)} cannot be installed: there is no uv")
+        for command in ([uv, "venv", "--clear", "--python", sys.executable, folder], [uv, "pip", "install", "--python", python, *packages]):
+            done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=500, check=False)
+            if done.returncode:
+                pytest.skip(f"{', '.join(packages)} cannot be installed: {done.stderr.strip().splitlines()[-1]}")
+        (folder / "complete").touch()
+    return str(python)
+
+
+def _has(package: str) -> bool:
+    name, _, version = package.partition("==")
+    try:
+        return importlib.metadata.version(name) == version
+    except importlib.metadata.PackageNotFoundError:
+        return False
