@@ -24,7 +24,9 @@ async def test_every_method_succeeds_but_for_its_own_defects(tmp_path: Path, pre
     async with simulated(tmp_path) as service:
         group = (await service.get(f"/v1/groups/{ANN}")).json[0]["id"]
         base = f"http://127.0.0.1:{service.courier.server.port}{prefix}"
-        outcome = await programs.run("use_pysignalclirestapi.py", "pysignalclirestapi==0.3.25", "websockets==17.4", arguments=(base, ANN, ECHO, group))
+        outcome = await programs.run(
+            "use_pysignalclirestapi.py", "pysignalclirestapi==0.3.25", "websockets==17.4", arguments=(base, ANN, ECHO, group)
+        )
     assert len(outcome) == 36
     failed = {name: error for name, error in outcome.items() if error is not None}
     assert failed.keys() <= ALWAYS_FAIL, failed

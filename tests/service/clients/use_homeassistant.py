@@ -15,9 +15,7 @@ async def main():
     folder = picture.rpartition("/")[0]
     hass.config.allowlist_external_dirs = {folder}
     try:
-        service = await hass.async_add_executor_job(
-            get_service, hass, {"url": url, "number": account, "recipients": recipients.split(",")}
-        )
+        service = await hass.async_add_executor_job(get_service, hass, {"url": url, "number": account, "recipients": recipients.split(",")})
         outcome = []
         for message in ("plain", "**styled**"):
             data = {"text_mode": "styled" if "*" in message else "normal", "attachments": [picture]}
