@@ -17,15 +17,15 @@ from typing import Any
 import pytest
 
 _REPOSITORY = Path(__file__).parents[3]
-_HERE = Path(__file__).parent
+_SCRIPTS = Path(__file__).parent / "scripts"
 
 
 async def run(program: str, *packages: str, arguments: tuple[str, ...]) -> Any:
-    """Run `program` of this folder with arguments; gives the JSON of its last line."""
+    """Run a program of `scripts/` with arguments; gives the JSON of its last line."""
     python = await asyncio.to_thread(python_with, *packages)
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "COURIER", "SIGNAL"))}
     process = await asyncio.create_subprocess_exec(
-        python, "-W", "ignore", str(_HERE / program), *arguments,
+        python, "-W", "ignore", str(_SCRIPTS / program), *arguments,
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, env=environment,
     )  # fmt: skip
     try:

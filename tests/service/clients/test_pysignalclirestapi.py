@@ -12,6 +12,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
 ANN, ECHO = "+4915100000001", "+4915100000011"
 PICTURE = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR4nGMAAQAAAAUAAQ0KLbQAAAAASUVORK5CYII=")
+PACKAGES = ("pysignalclirestapi==0.3.25", "websockets==17.4")
 ALWAYS_FAIL = {"update_contact", "add_pin", "remove_pin"}
 """The package reads the empty body of these as JSON, whoever answers. Only a pin that was set can be given a body: a 204 has none."""
 

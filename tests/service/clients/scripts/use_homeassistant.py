@@ -1,4 +1,4 @@
-"""Sends through Home Assistant core's own `signal_messenger`. Arguments: URL, account, recipients (comma list), picture. Prints outcomes."""
+"""Sends through Home Assistant core's `signal_messenger`. Arguments: URL, account, recipients (comma list), picture."""
 
 import asyncio
 import json
