@@ -16,6 +16,7 @@ from signal_courier.engine.daemon import EngineOptions, SignalCli
 from signal_courier.http import compat
 from signal_courier.http.server import HttpServer
 from signal_courier.http.services import Services
+from signal_courier.http.web import swagger
 from signal_courier.messaging.accounts import Accounts
 from signal_courier.messaging.fetching import Fetcher
 from signal_courier.messaging.linking import Linking
@@ -79,7 +80,13 @@ class Courier:
             staging=self.staging,
             votes=Votes(),
         )
-        self.server = HttpServer(self.services, compat.TABLES, host=settings.host, port=settings.port, open_to_all=settings.auth == "open")
+        self.server = HttpServer(
+            self.services,
+            [*compat.TABLES, swagger.documentation(compat.TABLES), swagger.pages],
+            host=settings.host,
+            port=settings.port,
+            open_to_all=settings.auth == "open",
+        )
 
     async def start(self) -> None:
         """Start every part; HTTP is open before signal-cli is up. Raises what makes a start impossible."""

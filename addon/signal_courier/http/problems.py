@@ -88,11 +88,13 @@ def rate_limited(error: errors.RateLimited, account: str) -> web.Response:
     return answer
 
 
-def answer_to(error: Exception, failure: int = 400, failure_text: str = "{}", undecodable_text: str | None = None) -> web.Response:
+def answer_to(
+    error: Exception, failure: int = 400, failure_text: str = "{}", undecodable_text: str | None = None, *, quiet: bool = False
+) -> web.Response:
     """The answer that an error becomes.
 
     What follows `error` is the route's own: status and words for what signal-cli refuses; the text for a body that cannot be decoded,
-    which makes that answer JSON by name, too.
+    which makes that answer JSON by name, too. `quiet`: the log is not told (for documentation).
     """
     match error:
         case UndecodableBody():
@@ -111,7 +113,8 @@ def answer_to(error: Exception, failure: int = 400, failure_text: str = "{}", un
         case SlowBody():
             return problem("Couldn't process request - the body did not come in time", 408)
         case NoSpace():
-            _LOGGER.error("an upload could not be stored: %s", error)
+            if not quiet:
+                _LOGGER.error("an upload could not be stored: %s", error)
             return problem("Couldn't process request - no space to store the attachment", 507)
         case Forbidden():
             return problem(error.text, error.status)
@@ -136,7 +139,8 @@ def answer_to(error: Exception, failure: int = 400, failure_text: str = "{}", un
             answer.headers["Retry-After"] = "5"
             return answer
         case _:
-            _LOGGER.error("a request failed", exc_info=error)
+            if not quiet:
+                _LOGGER.error("a request failed", exc_info=error)
             return problem("Oops! something went wrong. The log of the service says more.", 500)
 
 

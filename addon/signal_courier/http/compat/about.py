@@ -30,7 +30,18 @@ class About(msgspec.Struct):
     """Version of this service."""
 
 
-@routes.add("GET", "/v1/about", scope=None, answers=[Answer(200, "Versions and capabilities.", About)])
+_EXAMPLE = {
+    "versions": ["v1", "v2"],
+    "build": 2,
+    "mode": "json-rpc",
+    "version": "0.101",
+    "capabilities": {"v2/send": ["quotes", "mentions"]},
+    "signal_cli": "0.14.6",
+    "courier": __version__,
+}
+
+
+@routes.add("GET", "/v1/about", scope=None, answers=[Answer(200, "Versions and capabilities.", About, example=_EXAMPLE)])
 async def about(call: Call[None, None]) -> web.StreamResponse:
     """Tell versions and capabilities."""
     settings = call.services.settings
@@ -57,6 +68,7 @@ class HealthQuery(msgspec.Struct):
     """How to answer."""
 
     format: str = ""
+    """`json` for a body; without, the answer is empty."""
 
 
 @routes.add(

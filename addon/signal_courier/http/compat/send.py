@@ -9,7 +9,7 @@ from aiohttp import web
 from signal_courier.access.scopes import Scope
 from signal_courier.engine.errors import RateLimited
 from signal_courier.http.call import Call, decode_again
-from signal_courier.http.compat.dialects import SEND_EXAMPLE, SentMessage, SentObject, sent_answer, sent_object
+from signal_courier.http.compat.dialects import SEND_EXAMPLE, SENT_OBJECT_EXAMPLE, SentMessage, SentObject, sent_answer, sent_object
 from signal_courier.http.compat.targets import all_recipients
 from signal_courier.http.problems import Problem, rate_limited
 from signal_courier.http.routing import Answer, RouteTable
@@ -135,7 +135,7 @@ class SendMessageV1(msgspec.Struct, kw_only=True):
 
 @routes.add(
     "POST", "/v1/send", scope=Scope.SEND, body=SendMessageV1, body_example=_EXAMPLE,
-    answers=[Answer(201, "Sent.", SentObject)],
+    answers=[Answer(201, "Sent.", SentObject, example=SENT_OBJECT_EXAMPLE)],
 )  # fmt: skip
 async def send_v1(call: Call[SendMessageV1, None]) -> web.StreamResponse:
     """Send a message (the older way).
@@ -171,7 +171,7 @@ class SendToOne(msgspec.Struct, kw_only=True):
 
 @routes.add(
     "POST", "/v1/send/{recipient:path}", scope=Scope.SEND, body=SendToOne, body_example={"message": "Hello"},
-    answers=[Answer(201, "Sent.", SentObject)],
+    answers=[Answer(201, "Sent.", SentObject, example=SENT_OBJECT_EXAMPLE)],
 )  # fmt: skip
 async def send_to_one(call: Call[SendToOne, None]) -> web.StreamResponse:
     """Send a message to the recipient in the path.
