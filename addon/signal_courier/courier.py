@@ -27,9 +27,9 @@ from signal_courier.messaging.registration import Registration
 from signal_courier.messaging.staging import Staging
 from signal_courier.messaging.trust import TrustPolicy
 from signal_courier.messaging.uploads import Uploads
-from signal_courier.messaging.votes import Votes
 from signal_courier.settings import SettingError, Settings
 from signal_courier.store.database import Database
+from signal_courier.store.votes import VoteTable
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -58,6 +58,7 @@ class Courier:
             self.engine,
             ReceivingOptions(
                 attachments_dir=settings.attachments_dir,
+                uploads=self.staging.uploads,
                 inbox_days=settings.inbox_days,
                 inbox_max=settings.inbox_max,
                 attachment_days=settings.attachment_days,
@@ -78,7 +79,7 @@ class Courier:
             trust=self.trust,
             outbox=self.outbox,
             staging=self.staging,
-            votes=Votes(),
+            votes=VoteTable(self.database),
         )
         self.server = HttpServer(
             self.services,

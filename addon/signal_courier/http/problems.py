@@ -1,5 +1,6 @@
 """Which answer an error becomes. One table; no handler words its own."""
 
+import errno
 import http
 import logging
 
@@ -12,6 +13,7 @@ from signal_courier.model.errors import InvalidValue, MissingThing, Overloaded, 
 from signal_courier.store.errors import StoreBusy
 
 _LOGGER = logging.getLogger(__name__)
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class UndecodableBody(Exception):
@@ -116,6 +118,8 @@ def answer_to(
             if not quiet:
                 _LOGGER.error("an upload could not be stored: %s", error)
             return problem("Couldn't process request - no space to store the attachment", 507)
+        case OSError() if error.errno in _FULL:
+            return answer_to(NoSpace(error))
         case Forbidden():
             return problem(error.text, error.status)
         case errors.EngineUnavailable():
