@@ -95,7 +95,13 @@ class SendMessage(msgspec.Struct, kw_only=True):
 
 
 _EXAMPLE = {"number": "+4915100000001", "recipients": ["+4915100000002"], "message": "Hello"}
-_RATE_LIMITED = Answer(429, "Signal wants fewer messages; a solved challenge lifts the limit.", Problem)
+_RATE_LIMITED = Answer(
+    429, "Signal wants fewer messages; a solved challenge lifts the limit.", Problem,
+    example={
+        "error": "Failed to send message due to rate limiting. Use the attached challenge tokens …", "message": "…",
+        "description": "Too Many Requests", "status": 429, "challenge_tokens": ["08f7ac6c"], "account": "+4915100000001",
+    },
+)  # fmt: skip
 
 
 @routes.add(
