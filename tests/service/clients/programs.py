@@ -5,6 +5,7 @@ uv, once. Where neither is possible (no network) the test is skipped, and says w
 """
 
 import asyncio
+import fcntl
 import importlib.metadata
 import json
 import os
@@ -43,17 +44,25 @@ def python_with(*packages: str) -> str:
     if all(_has(package) for package in packages):
         return sys.executable
     folder = _REPOSITORY / ".cache" / "clients" / "-".join(packages).replace("==", "-")
-    python = folder / "bin" / "python"
-    if not (folder / "complete").exists():
-        uv = shutil.which("uv") or shutil.which("uv", path=str(_REPOSITORY / ".cache" / "tools" / "bin"))
-        if uv is None:
-            pytest.skip(f"{', '.join(packages)} cannot be installed: there is no uv")
-        for command in ([uv, "venv", "--clear", "--python", sys.executable, folder], [uv, "pip", "install", "--python", python, *packages]):
-            done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=500, check=False)
-            if done.returncode:
-                pytest.skip(f"{', '.join(packages)} cannot be installed: {done.stderr.strip().splitlines()[-1]}")
-        (folder / "complete").touch()
-    return str(python)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with folder.with_name(f"{folder.name}.lock").open("w") as lock:  # tests run side by side
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "complete").exists():
+            _install(folder, packages)
+    return str(folder / "bin" / "python")
+
+
+def _install(folder: Path, packages: tuple[str, ...]) -> None:
+    what = ", ".join(packages)
+    uv = shutil.which("uv") or shutil.which("uv", path=str(_REPOSITORY / ".cache" / "tools" / "uv" / "bin"))
+    if uv is None:
+        pytest.skip(f"{what} cannot be installed: there is no uv")
+    environment = ("venv", "--clear", "--python", sys.executable, str(folder))
+    for command in (environment, ("pip", "install", "--python", str(folder / "bin" / "python"), *packages)):
+        done = subprocess.run([uv, "--quiet", *command], capture_output=True, text=True, timeout=500, check=False)
+        if done.returncode:
+            pytest.skip(f"{what} cannot be installed: {done.stderr.strip().splitlines()[-1]}")
+    (folder / "complete").touch()
 
 
 def _has(package: str) -> bool:

@@ -9,7 +9,7 @@ from tests.fakes.daemon import Failure
 from tests.fakes.served import served
 from tests.service.clients import programs
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 ANN, BEN = "+4915100000001", "+4915100000002"
 GROUP = "Pmpi+EfPWmsxiomLe9Nx2XF9HOE483p6iKiFj65iMwI="

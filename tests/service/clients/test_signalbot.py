@@ -7,7 +7,7 @@ import pytest
 from tests.fakes.served import simulated
 from tests.service.clients import programs
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 ANN, BEN = "+4915100000001", "+4915100000002"
 
