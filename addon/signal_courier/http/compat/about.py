@@ -1,10 +1,12 @@
 """`/v1/about` and `/v1/health`: what clients ask first."""
 
+from functools import lru_cache
+
 import msgspec
 from aiohttp import web
 
 from signal_courier import __version__
-from signal_courier.http.answers import empty, json_answer
+from signal_courier.http.answers import empty, json_answer, json_bytes
 from signal_courier.http.call import Call
 from signal_courier.http.routing import Answer, RouteTable
 from signal_courier.model.dialects import Dialect
@@ -44,15 +46,21 @@ _EXAMPLE = {
 @routes.add("GET", "/v1/about", scope=None, answers=[Answer(200, "Versions and capabilities.", About, example=_EXAMPLE)])
 async def about(call: Call[None, None]) -> web.StreamResponse:
     """Tell versions and capabilities."""
-    settings = call.services.settings
-    return json_answer(
+    services = call.services
+    return json_bytes(_rendered(services.settings.build_version or _RELEASES[call.dialect], services.engine.status.version or ""))
+
+
+@lru_cache(16)
+def _rendered(version: str, signal_cli: str) -> bytes:
+    """The answer's bytes: it hardly ever changes, and monitors ask for it all day."""
+    return msgspec.json.encode(
         About(
             versions=("v1", "v2"),
             build=2,
             mode="json-rpc",
-            version=settings.build_version or _RELEASES[call.dialect],
+            version=version,
             capabilities={"v2/send": ("quotes", "mentions")},
-            signal_cli=call.services.engine.status.version or "",
+            signal_cli=signal_cli,
             courier=__version__,
         )
     )
