@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.e2e.lab.daemon import Daemon, Json
+from tests.e2e.lab.daemon import Daemon
+from tests.e2e.lab.reports import Json
 
 _CODE = "123456"
 
@@ -78,7 +79,7 @@ class Person:
         def is_wanted(report: Json) -> bool:
             return report.get("account") == self.number and wanted(report.get("envelope", {}))
 
-        envelope: Json = (await self.daemon.received(is_wanted, within=within))["envelope"]
+        envelope: Json = (await self.daemon.reports.take(is_wanted, within=within))["envelope"]
         return envelope
 
     async def receives_text(self, text: str, *, within: float = 20) -> Json:
