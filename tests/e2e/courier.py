@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import io
 import os
 import re
 import signal
@@ -58,7 +59,7 @@ class Courier:
 
     async def call(self, method: str, path: str, body: object = None, *, query: Mapping[str, str] | None = None) -> Reply:
         """A request; `body` is sent as JSON unless it is None."""
-        data = None if body is None else msgspec.json.encode(body)
+        data = None if body is None else io.BytesIO(msgspec.json.encode(body))
         address = URL(self.base + path, encoded=True).update_query(query or {})
         async with self._session.request(method, address, data=data) as answer:
             return Reply(answer.status, await answer.read(), answer.content_type, f"{method} {path} {str(body)[:300]}")

@@ -53,8 +53,11 @@ async def test_group_is_joined_by_its_link(house: House, lab: Lab) -> None:
     (link,) = [group["groupInviteLink"] for group in await lab.ann.call("listGroups") if group["id"] == created["groupId"]]
     answer = await house.call("POST", "/v1/groups/{n}/group/join", {"group_link": link})
     assert answer.status in {200, 201, 204}, answer
-    await lab.ann.send(groupId=created["groupId"], message="a new neighbour")
-    await house.receives_text("a new neighbour")
+    groups = (await house.call("GET", "/v1/groups/{n}")).expect(200)
+    (joined,) = [group["id"] for group in groups if group["internal_id"] == created["groupId"]]
+    await house.send(joined, message="I am the new neighbour")
+    for member in (lab.ann, lab.ben):
+        assert (await member.receives_text("I am the new neighbour"))["groupInfo"]["groupId"] == created["groupId"]
 
 
 async def test_group_is_left_and_its_data_deleted(house: House, lab: Lab) -> None:
