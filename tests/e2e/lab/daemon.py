@@ -24,7 +24,7 @@ class CallFailed(Exception):
     """signal-cli answered with an error."""
 
     def __init__(self, method: str, error: Json) -> None:
-        super().__init__(f"{method}: {error['message']} ({error['code']})")
+        super().__init__(f"{method}: {error['message']} ({error['code']}) {error.get('data')}")
         self.code: int = error["code"]
         self.data: Json | None = error.get("data")
 

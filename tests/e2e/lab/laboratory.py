@@ -79,6 +79,11 @@ async def running_lab(prepared: Prepared, *, with_people: bool = True) -> AsyncI
                 lab.people = {name: Person(name, number, acis[number], daemon) for name, number in PEOPLE.items()}
                 await _introduce(lab.people)
                 yield lab
+    except Exception as error:
+        for log in (folder / "servers.log", folder / "d" / "log"):
+            if log.exists():
+                error.add_note(f"-- {log.parent.name}/{log.name} ends:\n{log.read_text(errors='replace')[-4000:]}")
+        raise
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -77,7 +77,9 @@ class LeverServer:
         await self._find(body).remove_device(target.device)
 
     async def _unregister(self, body: bytes) -> None:
-        await self._servers.network.remove(self._find(body))
+        account = self._find(body)
+        self._servers.network.remove(account)
+        await account.remove_all_devices()
 
     async def _flood(self, body: bytes) -> None:
         flood = msgspec.json.decode(body, type=Flood)
