@@ -25,3 +25,12 @@ async def house(lab: Lab) -> AsyncIterator[House]:
     """A service with one account, for the whole session: tests leave it as they found it."""
     async with running_house(lab, "house", NUMBER) as running:
         yield running
+
+
+@pytest.fixture(autouse=True)
+def nothing_old(request: pytest.FixtureRequest) -> None:
+    """What was received in an earlier test is forgotten."""
+    if "house" in request.fixturenames:
+        request.getfixturevalue("house").inbox.forget()
+    if "lab" in request.fixturenames:
+        request.getfixturevalue("lab").ann.daemon.reports.forget()

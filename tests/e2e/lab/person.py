@@ -82,8 +82,12 @@ class Person:
         envelope: Json = (await self.daemon.reports.take(is_wanted, within=within))["envelope"]
         return envelope
 
-    async def receives_text(self, text: str, *, within: float = 20) -> Json:
-        """The `dataMessage` with this text."""
-        envelope = await self.receives(lambda envelope: (envelope.get("dataMessage") or {}).get("message") == text, within=within)
+    async def receives_data(self, wanted: Callable[[Json], bool], *, within: float = 20) -> Json:
+        """The first `dataMessage` that is wanted."""
+        envelope = await self.receives(lambda envelope: wanted(envelope.get("dataMessage") or {}), within=within)
         message: Json = envelope["dataMessage"]
         return message
+
+    async def receives_text(self, text: str, *, within: float = 20) -> Json:
+        """The `dataMessage` with this text."""
+        return await self.receives_data(lambda message: message.get("message") == text, within=within)

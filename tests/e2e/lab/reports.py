@@ -41,13 +41,9 @@ class Reports:
             last = [_kind(report) for report in list(self._kept)[-10:]]
             raise TimeoutError(f"not received within {within} s; there were: {last}") from None
 
-    def take_all(self, wanted: Callable[[Json], bool]) -> list[Json]:
-        """All reports there are now that are wanted."""
-        taken = [report for report in self._kept if wanted(report)]
-        kept = [report for report in self._kept if not wanted(report)]
+    def forget(self) -> None:
+        """Drops what nobody has asked for."""
         self._kept.clear()
-        self._kept.extend(kept)
-        return taken
 
 
 def _kind(report: Json) -> list[str]:

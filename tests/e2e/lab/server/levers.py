@@ -49,6 +49,9 @@ class LeverServer:
                 continue
             network = self._servers.network
             aci, pni = stored.aci_account_data, stored.pni_account_data
+            before = network.by_number(stored.number)
+            if before is not None and before.aci != aci.service_id:
+                network.remove(before)  # a number belongs to one account
             account = network.by_aci(aci.service_id)
             if account is None:
                 account = network.add(Account(stored.number, aci.service_id, pni.service_id.removeprefix("PNI:")))

@@ -12,6 +12,8 @@ from tests.e2e.lab.server.network import Caller, Network, now_ms
 from tests.e2e.lab.server.requests import Answer, Handler, Request, split_target
 
 _REQUEST, _RESPONSE = 1, 2
+_CLOSING_SECONDS = 0.5
+"""How long a client may take to say goodbye."""
 _REPLACED = 4409
 """Close code for a connection whose device has opened another one."""
 
@@ -91,7 +93,7 @@ class ChatSocket:
         caller = self._network.authenticate(authorization) if authorization else None
         if authorization and caller is None:
             return web.Response(status=403)
-        socket = web.WebSocketResponse(max_msg_size=0)
+        socket = web.WebSocketResponse(max_msg_size=0, timeout=_CLOSING_SECONDS)
         await socket.prepare(request)
         connection = Connection(socket, caller, self._handler)
         self._open.add(connection)
@@ -106,7 +108,7 @@ class ChatSocket:
 
     async def serve_provisioning(self, request: web.Request) -> web.StreamResponse:
         """`/v1/websocket/provisioning/`: a new device waits to be scanned."""
-        socket = web.WebSocketResponse()
+        socket = web.WebSocketResponse(timeout=_CLOSING_SECONDS)
         await socket.prepare(request)
         connection = Connection(socket, None, self._handler)
 
