@@ -66,7 +66,7 @@ class Person:
         await self.call("deleteLocalAccountData")
         await self.daemon.call("register", account=self.number, captcha="solved")
         await self.daemon.call("verify", account=self.number, verificationCode=_CODE)
-        await self.daemon.call("subscribeReceive")
+        await self.call("subscribeReceive")  # for this account alone: the others are subscribed, and would report everything twice
         await self.call("updateProfile", givenName=self.name)
 
     async def receives(self, wanted: Callable[[Json], bool], *, within: float = 20) -> Json:
