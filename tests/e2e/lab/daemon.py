@@ -24,7 +24,8 @@ class CallFailed(Exception):
     """signal-cli answered with an error."""
 
     def __init__(self, method: str, error: Json) -> None:
-        super().__init__(f"{method}: {error['message']} ({error['code']}) {error.get('data')}")
+        super().__init__(f"{method}: {error['message']} ({error['code']})")
+        self.add_note(str(error.get("data")))
         self.code: int = error["code"]
         self.data: Json | None = error.get("data")
 
