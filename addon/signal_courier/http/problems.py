@@ -111,7 +111,7 @@ def answer_to(
         case InvalidValue():
             return problem(error.message, 400)
         case LostBody():
-            return problem(f"Couldn't process request - the body is incomplete: {error}", 400)
+            return problem(f"Couldn't process request - the body did not come whole: {error}", 400)
         case SlowBody():
             return problem("Couldn't process request - the body did not come in time", 408)
         case NoSpace():
