@@ -84,9 +84,10 @@ class _Decoder[T]:
     def decode(self, raw: bytes) -> T:
         try:
             value = self._exact.decode(raw)
+            members = _members(raw)  # looks at keys that the other skips, so it may find them broken
         except _UNDECODABLE:
             return self._convert(raw, _hook({}, set()))
-        if self._plain.issuperset(_members(raw)):  # the usual case: nothing that has names of its own
+        if self._plain.issuperset(members):  # the usual case: nothing that has names of its own
             return value
         keys = _KEYS.findall(raw)
         if self._names.issuperset(keys) or not any(self._might_be_a_name(key) for key in keys):
