@@ -13,9 +13,10 @@ from signal_courier.engine.address import parse_address
 from signal_courier.engine.base import Engine
 from signal_courier.engine.commands import Commands
 from signal_courier.engine.daemon import EngineOptions, SignalCli
-from signal_courier.http import compat, native
+from signal_courier.http import tables
 from signal_courier.http.server import HttpServer
 from signal_courier.http.services import Services
+from signal_courier.http.web import swagger
 from signal_courier.messaging.accounts import Accounts
 from signal_courier.messaging.delivery import Delivery
 from signal_courier.messaging.fetching import Fetcher
@@ -27,9 +28,9 @@ from signal_courier.messaging.registration import Registration
 from signal_courier.messaging.staging import Staging
 from signal_courier.messaging.trust import TrustPolicy
 from signal_courier.messaging.uploads import Uploads
-from signal_courier.messaging.votes import Votes
 from signal_courier.settings import SettingError, Settings
 from signal_courier.store.database import Database
+from signal_courier.store.votes import VoteTable
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -58,6 +59,7 @@ class Courier:
             self.engine,
             ReceivingOptions(
                 attachments_dir=settings.attachments_dir,
+                uploads=self.staging.uploads,
                 inbox_days=settings.inbox_days,
                 inbox_max=settings.inbox_max,
                 attachment_days=settings.attachment_days,
@@ -78,11 +80,11 @@ class Courier:
             trust=self.trust,
             outbox=self.outbox,
             staging=self.staging,
-            votes=Votes(),
+            votes=VoteTable(self.database),
         )
         self.server = HttpServer(
             self.services,
-            (*compat.TABLES, *native.TABLES),
+            [*tables.TABLES, swagger.documentation(tables.TABLES), swagger.pages],
             host=settings.host,
             port=settings.port,
             open_to_all=settings.auth == "open",

@@ -55,6 +55,12 @@ async def _main(port: int, path: str) -> None:
         )
         return web.Response(body=_encode([{"timestamp": str(answer["timestamp"])}]), status=201, content_type="application/json")
 
+    async def post(request: web.Request) -> web.Response:
+        body = _decode(await request.read())
+        return web.Response(
+            body=_encode([{"timestamp": "1700000000123", "to": len(body["recipients"])}]), status=201, content_type="application/json"
+        )
+
     async def about(_request: web.Request) -> web.Response:
         return web.Response(body=_encode({"versions": ["v1", "v2"], "build": 2, "mode": "json-rpc"}), content_type="application/json")
 
@@ -74,6 +80,7 @@ async def _main(port: int, path: str) -> None:
 
     app = web.Application(client_max_size=1 << 30)
     app.router.add_post("/v2/send", send)
+    app.router.add_post("/post", post)
     app.router.add_get("/v1/about", about)
     app.router.add_get("/v1/groups/{number}", groups)
     app.router.add_get("/v1/receive/{number}", receive)

@@ -61,15 +61,15 @@ def requests(server: Server, path: str, *, connections: int, seconds: float, bod
     errors += int(_find(r"Non-2xx or 3xx responses: (\d+)", run.stdout, "0"))
     return Requests(
         rate=float(_find(r"Requests/sec:\s+([\d.]+)", run.stdout)),
-        p50=_duration(_find(r"50%\s+(\S+)", run.stdout)),
-        p99=_duration(_find(r"99%\s+(\S+)", run.stdout)),
+        p50=_duration(_find(r"^ +50% +(\S+)", run.stdout)),
+        p99=_duration(_find(r"^ +99% +(\S+)", run.stdout)),
         cpu=used / count * 1e6 if count else 0.0,
         errors=errors,
     )
 
 
 def _find(pattern: str, text: str, default: str | None = None) -> str:
-    found = re.search(pattern, text)
+    found = re.search(pattern, text, re.MULTILINE)
     if found is None:
         if default is None:
             raise RuntimeError(f"wrk said nothing like {pattern}: {text}")

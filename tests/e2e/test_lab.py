@@ -2,7 +2,6 @@
 
 import asyncio
 import base64
-import json
 from pathlib import Path
 
 import pytest
@@ -10,16 +9,15 @@ import pytest
 from tests.e2e.lab.daemon import CallFailed
 from tests.e2e.lab.laboratory import Lab, running_accounts, running_lab
 from tests.e2e.lab.overlay import Prepared
-
-PIXEL = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg==")
+from tests.e2e.samples import PIXEL, pack_of, write_sticker_pack
 
 
 async def test_text_arrives_and_is_answered_with_a_reaction(lab: Lab) -> None:
     sent = await lab.ann.send(lab.ben.aci, "hello")
     assert (await lab.ben.receives_text("hello"))["timestamp"] == sent
     await lab.ben.react(lab.ann.aci, "👍", lab.ann.aci, sent)
-    envelope = await lab.ann.receives(lambda envelope: "reaction" in (envelope.get("dataMessage") or {}))
-    assert envelope["dataMessage"]["reaction"]["targetSentTimestamp"] == sent
+    message = await lab.ann.receives_data(lambda message: "reaction" in message)
+    assert (message["reaction"]["emoji"], message["reaction"]["targetSentTimestamp"]) == ("👍", sent)
 
 
 async def test_attachment_arrives_byte_for_byte(lab: Lab, tmp_path: Path) -> None:
@@ -39,14 +37,10 @@ async def test_group_is_created_joined_and_used(lab: Lab) -> None:
 
 
 async def test_sticker_of_an_uploaded_pack_arrives(lab: Lab, tmp_path: Path) -> None:
-    (tmp_path / "0.png").write_bytes(PIXEL)
-    manifest = {"title": "Points", "author": "Ann", "stickers": [{"file": "0.png", "emoji": "⬛"}]}
-    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
-    link = await lab.ann.uploads_stickers(tmp_path / "manifest.json")
-    pack = link.partition("pack_id=")[2].partition("&")[0]
+    pack, _key = pack_of(await lab.ann.uploads_stickers(write_sticker_pack(tmp_path)))
     await lab.ann.send(lab.ben.aci, sticker=f"{pack}:0")
-    envelope = await lab.ben.receives(lambda envelope: "sticker" in (envelope.get("dataMessage") or {}))
-    assert envelope["dataMessage"]["sticker"] == {"packId": pack, "stickerId": 0}
+    message = await lab.ben.receives_data(lambda message: "sticker" in message)
+    assert message["sticker"] == {"packId": pack, "stickerId": 0}
 
 
 async def test_number_is_registered_with_a_captcha_and_a_code(lab: Lab) -> None:
@@ -71,7 +65,7 @@ async def test_device_is_linked_by_scanning_gets_copies_and_is_unlinked(lab: Lab
         assert linked.result() == {"number": lab.cleo.number}
         await daemon.call("subscribeReceive")
         await lab.cleo.send(lab.ann.aci, "from the phone")
-        copy = await daemon.received(lambda report: "sentMessage" in (report["envelope"].get("syncMessage") or {}))
+        copy = await daemon.reports.take(lambda report: "sentMessage" in (report["envelope"].get("syncMessage") or {}))
         assert copy["envelope"]["syncMessage"]["sentMessage"]["message"] == "from the phone"
         await lab.levers.unlink(lab.cleo.number, 2)
         assert (await lab.levers.account(lab.cleo.number)).devices == [1]
@@ -111,14 +105,14 @@ async def test_nothing_is_lost_in_an_outage(lab: Lab) -> None:
 
 
 async def test_message_waits_until_its_device_has_acknowledged_it(lab: Lab) -> None:
-    number = "+4915100000301"
+    number = "+4915100000601"
     async with running_accounts(lab, "sleeper", [number]) as (sleeper, _home):
         aci = (await lab.levers.account(number)).aci
         await sleeper.call("unsubscribeReceive", subscription=0)
         await lab.ann.send(aci, "good morning")
         assert (await lab.levers.account(number)).waiting
         await sleeper.call("subscribeReceive")
-        await sleeper.received(lambda report: (report["envelope"].get("dataMessage") or {}).get("message") == "good morning")
+        await sleeper.reports.take(lambda report: (report["envelope"].get("dataMessage") or {}).get("message") == "good morning")
 
 
 async def test_flood_arrives_complete_and_in_order(lab: Lab) -> None:

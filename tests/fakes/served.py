@@ -5,10 +5,13 @@ async with served(tmp_path) as service:                      # a fake daemon beh
     assert (answer.status, answer.json) == (204, None)
 """
 
+import asyncio
 import contextlib
 import io
 import tempfile
-from collections.abc import AsyncIterator, Mapping
+import threading
+from collections.abc import AsyncIterator, Iterator, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -118,6 +121,37 @@ async def simulated(folder: Path, **settings: Any) -> AsyncIterator[Service]:
     """The service before the simulator."""
     async with _running(folder, None, engine="simulator", **settings) as service:
         yield service
+
+
+@contextlib.contextmanager
+def simulated_on_a_thread(folder: Path, **settings: Any) -> Iterator[str]:
+    """The same on a thread of its own, for clients that wait for its answers; gives its address."""
+    loop = asyncio.new_event_loop()
+    started: Future[str] = Future()
+    stop = asyncio.Event()
+
+    async def run() -> None:
+        async with simulated(folder, **settings) as service:
+            started.set_result(f"http://127.0.0.1:{service.courier.server.port}")
+            await stop.wait()
+
+    def work() -> None:
+        try:
+            loop.run_until_complete(run())
+        except BaseException as error:
+            if started.done():
+                raise
+            started.set_exception(error)
+        finally:
+            loop.close()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        yield started.result(timeout=10)
+    finally:
+        loop.call_soon_threadsafe(stop.set)
+        thread.join(timeout=10)
 
 
 @contextlib.asynccontextmanager

@@ -12,7 +12,6 @@ import platform
 import shutil
 import subprocess
 import sys
-import tarfile
 import tempfile
 import threading
 import time
@@ -223,6 +222,8 @@ def _check(archive: Path, wanted: Distribution) -> None:
 
 def _unpack(archive: Path, target: Path) -> None:
     """The folder with `bin` and `lib`, whatever folders the archive has around it."""
+    import tarfile  # noqa: PLC0415  # half a MiB, and only who installs needs it
+
     aside = target.with_name("unpacked")
     try:
         with tarfile.open(archive) as tar:

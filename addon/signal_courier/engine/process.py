@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
-from signal_courier.engine import leash
 from signal_courier.engine.workplace import Workplace
 
 _log = logging.getLogger(__name__)
@@ -24,6 +23,8 @@ type Trust = Literal["on-first-use", "always", "never"]
 
 TERM_SECONDS: Final = 2.2
 """How long signal-cli may take to end by itself (it needs 0.3 s) before it is killed."""
+_LEASH: Final = Path(__file__).with_name("leash.py")
+"""Run, never imported: it needs ctypes, which is half a MiB."""
 _LONGEST_LOG_LINE: Final = 64 * 1024
 _NUMBER = re.compile(r"\+\d{3,13}(?=\d{2})")
 _LEVEL = re.compile(r"^(?:\S+\s+(?:\[[^\]]*\]\s+)?)?(TRACE|DEBUG|INFO|WARN|ERROR)\b\s*")
@@ -66,7 +67,7 @@ class DaemonProcess:
         """Start it; it listens on the workplace's socket some seconds later. Raises `OSError`."""
         self._workplace.clean()
         self._process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-I", "-S", leash.__file__, str(os.getpid()), str(self._options.exe)),
+            *(sys.executable, "-I", "-S", str(_LEASH), str(os.getpid()), str(self._options.exe)),
             *command_line(self._options, self._workplace.socket, self._flags_unknown),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,

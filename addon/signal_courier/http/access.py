@@ -1,9 +1,10 @@
 """Who may connect at all: by default only this machine, and no web page of somebody else."""
 
 import ipaddress
+from functools import lru_cache
 from urllib.parse import urlsplit
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from signal_courier.http.problems import Forbidden
 
@@ -20,37 +21,37 @@ class Door:
 
     def check(self, request: web.BaseRequest) -> None:
         """Raises `Forbidden`."""
-        origin = request.headers.get("Origin")
+        headers = request.headers
         if not self._open:
             if not _is_loopback(request.remote):
                 raise Forbidden("This address is not served: set COURIER_AUTH=open to serve the whole network without a password", 401)
-            if not _is_local_name(request.headers.get("Host")):
+            if not _is_local_name(headers.get(hdrs.HOST)):
                 raise Forbidden("The Host header names a host that is not served", 421)
-        if origin is not None and not _same_host(origin, request.headers.get("Host")):
+        origin = headers.get(hdrs.ORIGIN)
+        if origin is not None and not _same_host(origin, headers.get(hdrs.HOST)):
             raise Forbidden("Requests from web pages of other origins are refused")
 
 
-_known: dict[str | None, bool] = {None: True, "127.0.0.1": True, "::1": True}
-
-
+@lru_cache(64)
 def _is_loopback(remote: str | None) -> bool:
-    known = _known.get(remote)
-    if known is None:
-        try:
-            address = ipaddress.ip_address((remote or "").partition("%")[0])
-        except ValueError:
-            return False
-        mapped = getattr(address, "ipv4_mapped", None)
-        known = (mapped or address).is_loopback
-        if len(_known) < 1024:
-            _known[remote] = known
-    return known
+    if remote is None:
+        return True
+    try:
+        address = ipaddress.ip_address(remote.partition("%")[0])
+    except ValueError:
+        return False
+    mapped = getattr(address, "ipv4_mapped", None)
+    return bool((mapped or address).is_loopback)
 
 
+@lru_cache(64)
 def _is_local_name(host: str | None) -> bool:
     if host is None:
         return True
-    name = urlsplit(f"//{host}").hostname or ""
+    try:
+        name = urlsplit(f"//{host}").hostname or ""
+    except ValueError:  # half an IPv6 address
+        return False
     if name == "localhost" or name.endswith(".localhost"):
         return True
     try:
@@ -61,4 +62,7 @@ def _is_local_name(host: str | None) -> bool:
 
 
 def _same_host(origin: str, host: str | None) -> bool:
-    return host is not None and urlsplit(origin).netloc.lower() == host.lower()
+    try:
+        return host is not None and urlsplit(origin).netloc.lower() == host.lower()
+    except ValueError:
+        return False

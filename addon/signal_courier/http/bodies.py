@@ -11,6 +11,7 @@ from typing import Final
 
 import aiohttp
 from aiohttp import http_exceptions, web
+from aiohttp.web_protocol import RequestPayloadError
 
 from signal_courier.http.json_stream import JsonStream
 from signal_courier.http.lenient import decode, invalid
@@ -27,7 +28,13 @@ DEADLINE: Final = 600.0
 """Seconds that a body may take in all."""
 
 _EMPTY: Final = b"{}"
-_LOST: Final = (ConnectionError, aiohttp.ClientError, http_exceptions.HttpProcessingError, asyncio.IncompleteReadError)
+LOST: Final = (ConnectionError, aiohttp.ClientError, RequestPayloadError, http_exceptions.HttpProcessingError, asyncio.IncompleteReadError)
+"""What reading a body raises when the connection ends, or does not keep HTTP's rules."""
+
+
+def lost_body(error: Exception) -> LostBody:
+    """What one of `LOST` is told as."""
+    return LostBody(" ".join(str(error).split()) or type(error).__name__)
 
 
 class read_body[T]:  # noqa: N801  # used like a function
@@ -79,9 +86,9 @@ class read_body[T]:  # noqa: N801  # used like a function
             if content.is_eof():  # the usual case: it came along with the head
                 return self._decode(content.read_nowait(-1))
             return self._decode(await self._read())
-        except _LOST as error:
+        except LOST as error:
             self._discard()
-            raise LostBody(str(error) or type(error).__name__) from error
+            raise lost_body(error) from error
         except BaseException:
             self._discard()
             raise

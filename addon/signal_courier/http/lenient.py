@@ -25,6 +25,7 @@ _SURROGATE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
 _ESCAPE: Final = re.compile(
     rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<half>u[dD][89a-fA-F][0-9a-fA-F]{2})|.)", re.DOTALL
 )
+_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _BOM: Final = b"\xef\xbb\xbf"
 _UNDECODABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
@@ -58,6 +59,11 @@ class _Shape:
     values: "_Shape | None" = None
     takes_null: bool = False
 
+    @property
+    def holds_names(self) -> bool:
+        """Whether an object with fields may stand there, or within."""
+        return bool(self.fields) or any(inner is not None and inner.holds_names for inner in (self.items, self.values))
+
 
 @dataclass(frozen=True, slots=True)
 class _Field:
@@ -71,14 +77,18 @@ class _Decoder[T]:
         self._exact = msgspec.json.Decoder(type_, dec_hook=_hook({}, set()))
         names: set[str] = set()
         self._shape = _shape_of(inspect.type_info(type_), {}, names)
+        self._plain = frozenset(known.name for known in self._shape.fields.values() if not known.shape.holds_names)
         self._names = frozenset(name.encode() for name in names)
         self._folded_names = frozenset(name.casefold().encode() for name in names)
 
     def decode(self, raw: bytes) -> T:
         try:
             value = self._exact.decode(raw)
+            members = _members(raw)  # looks at keys that the other skips, so it may find them broken
         except _UNDECODABLE:
             return self._convert(raw, _hook({}, set()))
+        if self._plain.issuperset(members):  # the usual case: nothing that has names of its own
+            return value
         keys = _KEYS.findall(raw)
         if self._names.issuperset(keys) or not any(self._might_be_a_name(key) for key in keys):
             return value

@@ -1,5 +1,6 @@
 """Which answer an error becomes. One table; no handler words its own."""
 
+import errno
 import http
 import logging
 
@@ -12,6 +13,7 @@ from signal_courier.model.errors import InvalidValue, MissingThing, Overloaded, 
 from signal_courier.store.errors import StoreBusy
 
 _LOGGER = logging.getLogger(__name__)
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class UndecodableBody(Exception):
@@ -98,11 +100,13 @@ def rate_limited(error: errors.RateLimited, account: str) -> web.Response:
     return answer
 
 
-def answer_to(error: Exception, failure: int = 400, failure_text: str = "{}", undecodable_text: str | None = None) -> web.Response:
+def answer_to(
+    error: Exception, failure: int = 400, failure_text: str = "{}", undecodable_text: str | None = None, *, quiet: bool = False
+) -> web.Response:
     """The answer that an error becomes.
 
     What follows `error` is the route's own: status and words for what signal-cli refuses; the text for a body that cannot be decoded,
-    which makes that answer JSON by name, too.
+    which makes that answer JSON by name, too. `quiet`: the log is not told (for documentation).
     """
     match error:
         case UndecodableBody():
@@ -117,12 +121,15 @@ def answer_to(error: Exception, failure: int = 400, failure_text: str = "{}", un
         case InvalidValue():
             return problem(error.message, 400)
         case LostBody():
-            return problem(f"Couldn't process request - the body is incomplete: {error}", 400)
+            return problem(f"Couldn't process request - the body did not come whole: {error}", 400)
         case SlowBody():
             return problem("Couldn't process request - the body did not come in time", 408)
         case NoSpace():
-            _LOGGER.error("an upload could not be stored: %s", error)
+            if not quiet:
+                _LOGGER.error("an upload could not be stored: %s", error)
             return problem("Couldn't process request - no space to store the attachment", 507)
+        case OSError() if error.errno in _FULL:
+            return answer_to(NoSpace(error))
         case Forbidden():
             return problem(error.text, error.status)
         case errors.EngineUnavailable():
@@ -146,7 +153,8 @@ def answer_to(error: Exception, failure: int = 400, failure_text: str = "{}", un
             answer.headers["Retry-After"] = "5"
             return answer
         case _:
-            _LOGGER.error("a request failed", exc_info=error)
+            if not quiet:
+                _LOGGER.error("a request failed", exc_info=error)
             return problem("Oops! something went wrong. The log of the service says more.", 500)
 
 

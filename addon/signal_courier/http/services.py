@@ -11,8 +11,8 @@ from signal_courier.messaging.receiving import Receiving
 from signal_courier.messaging.registration import Registration
 from signal_courier.messaging.staging import Staging
 from signal_courier.messaging.trust import TrustPolicy
-from signal_courier.messaging.votes import Votes
 from signal_courier.settings import Settings
+from signal_courier.store.votes import VoteTable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,4 +29,4 @@ class Services:
     trust: TrustPolicy
     outbox: Outbox
     staging: Staging
-    votes: Votes
+    votes: VoteTable

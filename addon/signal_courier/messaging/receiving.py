@@ -17,8 +17,9 @@ from signal_courier.messaging.inbox import Inbox
 from signal_courier.messaging.people import People
 from signal_courier.messaging.read_receipts import send_read_receipts
 from signal_courier.messaging.receive_webhook import ReceiveWebhook
-from signal_courier.messaging.retention import AttachmentRetention, MessageRetention, Retention
+from signal_courier.messaging.retention import AttachmentRetention, MessageRetention, Retention, UploadRetention
 from signal_courier.messaging.schedule import ReceiveSchedule
+from signal_courier.messaging.uploads import Uploads
 from signal_courier.store.consumers import ConsumerTable
 from signal_courier.store.database import Database
 from signal_courier.store.events import EventTable
@@ -38,6 +39,8 @@ class ReceivingOptions:
 
     attachments_dir: Path
     """Where signal-cli puts received attachments."""
+    uploads: Uploads
+    """What was uploaded to be sent; it is kept as long as attachments are."""
     inbox_days: int = 30
     inbox_max: int = 100_000
     attachment_days: int = 30
@@ -79,6 +82,7 @@ class Receiving:
             Retention(
                 MessageRetention(self._table, self.feed, self.events, self._clock, days=options.inbox_days, most=options.inbox_max),
                 AttachmentRetention(options.attachments_dir, self._clock, days=options.attachment_days),
+                UploadRetention(options.uploads, self._clock, days=options.attachment_days),
             ).run,
         ]
         if options.webhook_url:

@@ -9,6 +9,7 @@ from pathlib import Path
 from signal_courier.messaging.clock import GuardedClock
 from signal_courier.messaging.events import EventLog
 from signal_courier.messaging.feed import Feed
+from signal_courier.messaging.uploads import Uploads
 from signal_courier.store.errors import StoreError
 from signal_courier.store.inbox import InboxTable, Purged
 
@@ -91,12 +92,26 @@ class AttachmentRetention:
         return True
 
 
+class UploadRetention:
+    """Deletes what was uploaded to be sent, by age."""
+
+    def __init__(self, uploads: Uploads, clock: GuardedClock, *, days: int) -> None:
+        self._uploads = uploads
+        self._clock = clock
+        self._age = days * _DAY
+
+    async def sweep(self) -> int:
+        """Delete uploads that are older than that many days; gives their number."""
+        return await self._uploads.remove_older(self._clock.now_ms() / 1000 - self._age)
+
+
 class Retention:
     """Sweeps every hour. `run` is its task."""
 
-    def __init__(self, messages: MessageRetention, attachments: AttachmentRetention) -> None:
+    def __init__(self, messages: MessageRetention, attachments: AttachmentRetention, uploads: UploadRetention) -> None:
         self._messages = messages
         self._attachments = attachments
+        self._uploads = uploads
 
     async def run(self) -> None:
         """Sweep for ever."""
@@ -111,3 +126,5 @@ class Retention:
                 _LOGGER.warning("Old messages could not be removed, trying again in an hour: %s", error)
             if attachments := await self._attachments.sweep():
                 _LOGGER.info("%d old attachments were removed", attachments)
+            if uploads := await self._uploads.sweep():
+                _LOGGER.info("%d old uploads were removed", uploads)

@@ -4,7 +4,6 @@ import asyncio
 import re
 import secrets
 import shutil
-import time
 from pathlib import Path
 
 import msgspec
@@ -63,13 +62,13 @@ class Uploads:
         """Delete an upload. Raises `MissingThing`."""
         await asyncio.to_thread(shutil.rmtree, self.path(number).parent, ignore_errors=True)
 
-    async def remove_older(self, seconds: float) -> int:
-        """Delete what was uploaded longer ago; gives how many."""
+    async def remove_older(self, cutoff: float) -> int:
+        """Delete what was uploaded before a time (in s since the epoch); gives how many."""
 
         def sweep() -> int:
-            limit, count = time.time() - seconds, 0
+            count = 0
             for folder in self._folder.glob("upload-*"):
-                if self.is_id(folder.name) and folder.stat().st_mtime < limit:
+                if self.is_id(folder.name) and folder.stat().st_mtime < cutoff:
                     shutil.rmtree(folder, ignore_errors=True)
                     count += 1
             return count

@@ -122,6 +122,8 @@ def parse_number(text: str, *, field: str = "number") -> Number:
     Raises:
         InvalidValue: With upstream's text.
     """
+    if _NUMBER.fullmatch(text):
+        return Number(text)
     number = _number(text.strip())
     if number is None:
         raise InvalidValue(field, "Couldn't process request - please provide a valid number")

@@ -28,7 +28,22 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         ) STRICT, WITHOUT ROWID
         """,
     ),
-    # 2: events that are no envelopes, and who follows the events
+    # 2: own votes in polls
+    (
+        """
+        CREATE TABLE votes (
+            id INTEGER PRIMARY KEY,
+            account TEXT NOT NULL,
+            conversation TEXT NOT NULL,            -- recipient or group id, as signal-cli spells it
+            author TEXT NOT NULL,                  -- who asked
+            poll INTEGER NOT NULL,                 -- the poll's timestamp, ms since epoch
+            number INTEGER NOT NULL,               -- of the latest vote, from 1
+            choices TEXT NOT NULL,                 -- of the latest vote, from 0, ascending, with commas
+            UNIQUE (account, conversation, author, poll)
+        ) STRICT
+        """,
+    ),
+    # 3: events that are no envelopes, and who follows the events
     (
         """
         CREATE TABLE events (

@@ -6,20 +6,18 @@ Independent of the product's own engine on purpose: the two must not share a mis
 import asyncio
 import contextlib
 import os
-from collections import deque
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from tests.e2e.lab.reports import Json, Reports
+
 _START_SECONDS = 40
 _CALL_SECONDS = 120
 _STOP_SECONDS = 10
 _LINE_LIMIT = 1 << 26
-_KEPT = 20_000
-
-type Json = Mapping[str, Any]
 
 
 class CallFailed(Exception):
@@ -27,6 +25,7 @@ class CallFailed(Exception):
 
     def __init__(self, method: str, error: Json) -> None:
         super().__init__(f"{method}: {error['message']} ({error['code']})")
+        self.add_note(str(error.get("data")))
         self.code: int = error["code"]
         self.data: Json | None = error.get("data")
 
@@ -38,8 +37,8 @@ class Daemon:
         self._reader = reader
         self._writer = writer
         self._calls: dict[int, asyncio.Future[Json]] = {}
-        self._received: deque[Json] = deque(maxlen=_KEPT)
-        self._news = asyncio.Event()
+        self.reports = Reports()
+        """What its accounts have received."""
 
     async def call(self, method: str, /, **parameters: object) -> Any:
         """The result of a JSON-RPC call; parameters that are None are left out.
@@ -58,32 +57,12 @@ class Daemon:
             raise CallFailed(method, reply["error"])
         return reply.get("result")
 
-    async def received(self, wanted: Callable[[Json], bool], *, within: float = 20) -> Json:
-        """The first report `{envelope, account}` that is wanted, among those kept and those to come; it is taken out.
-
-        Raises:
-            TimeoutError: none came; the text names what came instead.
-        """
-        try:
-            async with asyncio.timeout(within):
-                while True:
-                    for report in self._received:
-                        if wanted(report):
-                            self._received.remove(report)
-                            return report
-                    self._news.clear()
-                    await self._news.wait()
-        except TimeoutError:
-            last = [_kind(report) for report in list(self._received)[-10:]]
-            raise TimeoutError(f"not received within {within} s; there were: {last}") from None
-
     async def read(self) -> None:
         """Reads what the daemon says, until the connection ends."""
         while line := await self._reader.readline():
             said: Json = msgspec.json.decode(line)
             if "method" in said:
-                self._received.append(said["params"].get("result", said["params"]))
-                self._news.set()
+                self.reports.add(said["params"].get("result", said["params"]))
             elif (answer := self._calls.get(said["id"])) is not None and not answer.done():
                 answer.set_result(said)
         for answer in self._calls.values():
@@ -143,7 +122,3 @@ async def _stopped(process: asyncio.subprocess.Process) -> None:
     except TimeoutError:
         process.kill()
         await process.wait()
-
-
-def _kind(report: Json) -> list[str]:
-    return [key for key in report.get("envelope", {}) if key.endswith("Message")] or list(report)

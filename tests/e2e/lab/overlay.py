@@ -94,7 +94,7 @@ def write_launcher(prepared: Prepared, folder: Path, *, port: int, trust_root: b
     launcher = folder / "signal-cli"
     launcher.write_text(
         "#!/bin/sh\n"
-        f'exec "{distribution.java}" --enable-native-access=ALL-UNNAMED -XX:+UseSerialGC -XX:TieredStopAtLevel=1'
+        f'exec "{distribution.java}" --enable-native-access=ALL-UNNAMED -XX:+UseSerialGC'
         f' -XX:SharedArchiveFile="{prepared.class_archive}" -Xshare:auto -Djdk.net.hosts.file="{hosts}" $JAVA_OPTS $SIGNAL_CLI_OPTS'
         f' -cp "{overlay}:{prepared.overlay}:{distribution.libraries}/*" org.asamk.signal.Main "$@"\n'
     )

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.e2e.lab.daemon import Daemon, Json
+from tests.e2e.lab.daemon import Daemon
+from tests.e2e.lab.reports import Json
 
 _CODE = "123456"
 
@@ -65,7 +66,7 @@ class Person:
         await self.call("deleteLocalAccountData")
         await self.daemon.call("register", account=self.number, captcha="solved")
         await self.daemon.call("verify", account=self.number, verificationCode=_CODE)
-        await self.daemon.call("subscribeReceive")
+        await self.call("subscribeReceive")  # for this account alone: the others are subscribed, and would report everything twice
         await self.call("updateProfile", givenName=self.name)
 
     async def receives(self, wanted: Callable[[Json], bool], *, within: float = 20) -> Json:
@@ -78,11 +79,15 @@ class Person:
         def is_wanted(report: Json) -> bool:
             return report.get("account") == self.number and wanted(report.get("envelope", {}))
 
-        envelope: Json = (await self.daemon.received(is_wanted, within=within))["envelope"]
+        envelope: Json = (await self.daemon.reports.take(is_wanted, within=within))["envelope"]
         return envelope
+
+    async def receives_data(self, wanted: Callable[[Json], bool], *, within: float = 20) -> Json:
+        """The first `dataMessage` that is wanted."""
+        envelope = await self.receives(lambda envelope: wanted(envelope.get("dataMessage") or {}), within=within)
+        message: Json = envelope["dataMessage"]
+        return message
 
     async def receives_text(self, text: str, *, within: float = 20) -> Json:
         """The `dataMessage` with this text."""
-        envelope = await self.receives(lambda envelope: (envelope.get("dataMessage") or {}).get("message") == text, within=within)
-        message: Json = envelope["dataMessage"]
-        return message
+        return await self.receives_data(lambda message: message.get("message") == text, within=within)

@@ -5,12 +5,12 @@ from collections.abc import Iterable
 import msgspec
 import pytest
 
-from signal_courier.http import compat, native
+from signal_courier.http import tables
 from signal_courier.http.faces import Face
 from signal_courier.http.lenient import decode
 from signal_courier.http.routing import Route, Router
 
-TABLES = (*compat.TABLES, *native.TABLES)
+TABLES = tables.TABLES
 OPEN = {"/v1/about", "/v1/health", "/api/v2/problems", "/api/v2/health"}
 """For everybody who may connect."""
 ROUTES = [route for table in TABLES for route in table]

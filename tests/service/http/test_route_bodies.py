@@ -5,12 +5,12 @@ import json
 import msgspec
 import pytest
 
-from signal_courier.http import compat
+from signal_courier.http import tables
 from signal_courier.http.lenient import decode
 from signal_courier.http.problems import UndecodableBody
 from signal_courier.http.routing import Route
 
-WITH_BODY = [route for table in compat.TABLES for route in table if route.body is not None]
+WITH_BODY = [route for table in tables.TABLES for route in table if route.body is not None]
 
 
 def _example_id(route: Route) -> str:

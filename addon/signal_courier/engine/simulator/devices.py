@@ -1,7 +1,6 @@
 """The devices of an account, and what it settles with Signal's server: PIN, configuration, challenges, its number."""
 
 import base64
-import binascii
 import re
 from urllib.parse import parse_qs, urlsplit
 
@@ -212,7 +211,7 @@ def _check_code(uri: str) -> None:
         raise Refusal(INTERNAL_ERROR, "Invalid device link uri (RuntimeException)")
     try:
         key = base64.b64decode(query["pub_key"][0] + "=" * (-len(query["pub_key"][0]) % 4), validate=True)
-    except (KeyError, binascii.Error) as error:
+    except (KeyError, ValueError) as error:
         raise user_error("Invalid device link") from error
     if "uuid" not in query or len(key) != 33 or key[0] != 5:
         raise user_error("Invalid device link")

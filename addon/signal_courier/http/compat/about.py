@@ -1,10 +1,12 @@
 """`/v1/about` and `/v1/health`: what clients ask first."""
 
+from functools import lru_cache
+
 import msgspec
 from aiohttp import web
 
 from signal_courier import __version__
-from signal_courier.http.answers import empty, json_answer
+from signal_courier.http.answers import empty, json_answer, json_bytes
 from signal_courier.http.call import Call
 from signal_courier.http.routing import Answer, RouteTable
 from signal_courier.model.dialects import Dialect
@@ -30,18 +32,35 @@ class About(msgspec.Struct):
     """Version of this service."""
 
 
-@routes.add("GET", "/v1/about", scope=None, answers=[Answer(200, "Versions and capabilities.", About)])
+_EXAMPLE = {
+    "versions": ["v1", "v2"],
+    "build": 2,
+    "mode": "json-rpc",
+    "version": "0.101",
+    "capabilities": {"v2/send": ["quotes", "mentions"]},
+    "signal_cli": "0.14.6",
+    "courier": __version__,
+}
+
+
+@routes.add("GET", "/v1/about", scope=None, answers=[Answer(200, "Versions and capabilities.", About, example=_EXAMPLE)])
 async def about(call: Call[None, None]) -> web.StreamResponse:
     """Tell versions and capabilities."""
-    settings = call.services.settings
-    return json_answer(
+    services = call.services
+    return json_bytes(_rendered(services.settings.build_version or _RELEASES[call.dialect], services.engine.status.version or ""))
+
+
+@lru_cache(16)
+def _rendered(version: str, signal_cli: str) -> bytes:
+    """The answer's bytes: it hardly ever changes, and monitors ask for it all day."""
+    return msgspec.json.encode(
         About(
             versions=("v1", "v2"),
             build=2,
             mode="json-rpc",
-            version=settings.build_version or _RELEASES[call.dialect],
+            version=version,
             capabilities={"v2/send": ("quotes", "mentions")},
-            signal_cli=call.services.engine.status.version or "",
+            signal_cli=signal_cli,
             courier=__version__,
         )
     )
@@ -57,6 +76,7 @@ class HealthQuery(msgspec.Struct):
     """How to answer."""
 
     format: str = ""
+    """`json` for a body; without, the answer is empty."""
 
 
 @routes.add(

@@ -10,14 +10,14 @@ from urllib.parse import unquote
 
 import aiohttp
 import msgspec
-from aiohttp import web
+from aiohttp import http_exceptions, web
 
 from signal_courier.access.reach import Reach
 from signal_courier.access.scopes import Scope
 from signal_courier.http import bodies
 from signal_courier.http.answers import content, empty, json_answer
 from signal_courier.http.call import Call
-from signal_courier.http.problems import LostBody, NoSpace, Problem, SlowBody, UndecodableBody
+from signal_courier.http.problems import NoSpace, Problem, SlowBody, UndecodableBody
 from signal_courier.http.routing import Answer, RouteTable
 from signal_courier.messaging.uploads import KeptUpload
 from signal_courier.model.attachments import HEAD, file_name
@@ -132,12 +132,14 @@ async def _receive(request: web.BaseRequest, target: Path, limit: int) -> tuple[
             raise InvalidValue("file", "file: the form holds no file")
     except TimeoutError:
         raise SlowBody("the upload took too long") from None
-    except (ConnectionError, aiohttp.ClientError, asyncio.IncompleteReadError) as error:
-        raise LostBody(str(error)) from error
-    except ValueError as error:
+    except http_exceptions.InvalidHeader as error:
+        raise _broken_form() from error
+    except bodies.LOST as error:
+        raise bodies.lost_body(error) from error
+    except (ValueError, RuntimeError) as error:  # a part's content or encoding
         if isinstance(error, InvalidValue):
             raise
-        raise UndecodableBody("Couldn't process request - invalid multipart form") from error
+        raise _broken_form() from error
 
 
 async def _chunks(request: web.BaseRequest) -> AsyncIterator[bytes]:
@@ -164,6 +166,10 @@ async def _write(chunks: AsyncIterator[bytes], target: Path, limit: int) -> byte
     if not size:
         raise InvalidValue("file", "file: it is empty")
     return head
+
+
+def _broken_form() -> UndecodableBody:
+    return UndecodableBody("Couldn't process request - invalid multipart form", plain=False)
 
 
 def _too_large(limit: int) -> TooLarge:

@@ -176,7 +176,10 @@ async def send_contacts(call: Call[None, None]) -> web.StreamResponse:
 
 @routes.add("POST", "/v1/contacts/{number}/{uuid}/block", scope=Scope.CONTACTS, answers=[Answer(204, "Blocked.")])
 async def block_contact(call: Call[None, None]) -> web.StreamResponse:
-    """Block a person, by UUID, number or username: their messages are not taken any more."""
+    """Block a person.
+
+    Their messages are not taken any more.
+    """
     await call.services.commands.block(call.account, recipient=[_named(call)])
     return empty()
 

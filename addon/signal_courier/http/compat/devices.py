@@ -8,7 +8,7 @@ from aiohttp import web
 from signal_courier.access.scopes import Scope
 from signal_courier.http.answers import empty, json_answer
 from signal_courier.http.call import Call
-from signal_courier.http.compat.examples import ACCOUNT, refusal
+from signal_courier.http.compat.examples import ACCOUNT, DEVICE_LINK, refusal
 from signal_courier.http.routing import Answer, RouteTable
 from signal_courier.model.errors import InvalidValue
 
@@ -62,11 +62,11 @@ async def list_devices(call: Call[None, None]) -> web.StreamResponse:
 class AddDevice(msgspec.Struct):
     """Which device."""
 
-    uri: Annotated[str, msgspec.Meta(description="What the other device's QR code holds.", examples=["sgnl://linkdevice?uuid=…"])] = ""
+    uri: Annotated[str, msgspec.Meta(description="What the other device's QR code holds.", examples=[DEVICE_LINK])] = ""
 
 
 @routes.add(
-    "POST", "/v1/devices/{number}", scope=Scope.ACCOUNTS, body=AddDevice, body_example={"uri": "sgnl://linkdevice?uuid=…&pub_key=…"},
+    "POST", "/v1/devices/{number}", scope=Scope.ACCOUNTS, body=AddDevice, body_example={"uri": DEVICE_LINK},
     answers=[Answer(204, "The device is linked."), refusal("The uri is none.", "Invalid device link")],
 )  # fmt: skip
 async def add_device(call: Call[AddDevice, None]) -> web.StreamResponse:

@@ -75,6 +75,10 @@ class TimestampNumber(msgspec.Struct):
 SEND_EXAMPLE: list[Mapping[str, object]] = [
     {"timestamp": "1700000000123", "results": [{"recipientNumber": "+4915100000002", "success": True}]},
 ]
+SENT_OBJECT_EXAMPLE: Mapping[str, object] = {
+    **SEND_EXAMPLE[0],
+    "timestamps": {"1700000000123": {"recipients": ["+4915100000002"]}},
+}
 
 
 def sent_answer(outcome: Outcome, dialect: Dialect) -> web.Response:

@@ -15,6 +15,7 @@ INTERNAL_GROUP: Final = "Pmpi+EfPWmsxiomLe9Nx2XF9HOE483p6iKiFj65iMwI="
 GROUP: Final = "group.UG1waStFZlBXbXN4aW9tTGU5TngyWEY5SE9FNDgzcDZpS2lGajY1aU13ST0="
 INVITE_LINK: Final = "https://signal.group/#CjQKIAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8gEhAhIiMkJSYnKCkqKywtLi8w"
 PICTURE: Final = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR4nGMAAQAAAAUAAQ0KLbQAAAAASUVORK5CYII="
+DEVICE_LINK: Final = "sgnl://linkdevice?uuid=abcdefghijklmnopqrstuv&pub_key=BQECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8g"
 EXPIRATION: Final = msgspec.Meta(description="Seconds after which messages vanish; 0 = never.", ge=0, le=2**31 - 1)
 
 

@@ -378,7 +378,10 @@ _JOINED = Answer(204, "Joined, or asked to be let in.")
     body_example={"group_link": INVITE_LINK}, answers=[_JOINED, _INVALID],
 )  # fmt: skip
 async def join_group(call: Call[JoinGroup, None]) -> web.StreamResponse:
-    """Join a group: by id the one that the account is invited to, by link (in the path or in the body) any."""
+    """Join a group.
+
+    By its id a group that the account is invited to; by an invite link, in the path or in the body, any.
+    """
     link = call.body.group_link or unquote(call.path["groupid"])
     if _is_invite(link):
         await call.services.commands.join_group(call.account, uri=link)

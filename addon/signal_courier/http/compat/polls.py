@@ -86,11 +86,10 @@ async def vote_in_poll(call: Call[VoteInPoll, None]) -> web.StreamResponse:
     call.check_recipients([recipient])
     if min(body.selected_answers) < 1:
         raise InvalidValue("selected_answers", "Invalid index in selected_answers specified, index needs to be >= 1!")
-    account, votes = call.account, call.services.votes
-    count = body.vote_count or votes.next(account, author, timestamp)
-    vote = Vote(author=author, timestamp=timestamp, choices=[number - 1 for number in body.selected_answers], count=count)
+    account, choices = call.account, [number - 1 for number in body.selected_answers]
+    count = body.vote_count or await call.services.votes.number(account, str(recipient), str(author), timestamp, choices)
+    vote = Vote(author=author, timestamp=timestamp, choices=choices, count=count)
     await call.services.outbox.send(account, [recipient], vote)
-    votes.cast(account, author, timestamp, count)
     return empty()
 
 

@@ -9,7 +9,7 @@ from aiohttp import web
 from signal_courier.access.scopes import Scope
 from signal_courier.http.answers import content, json_answer
 from signal_courier.http.call import Call
-from signal_courier.http.compat.examples import refusal
+from signal_courier.http.compat.examples import DEVICE_LINK, refusal
 from signal_courier.http.query import Refusal
 from signal_courier.http.routing import Answer, RouteTable
 from signal_courier.messaging import qr
@@ -63,7 +63,7 @@ async def get_qr_code_link(call: Call[None, QrQuery]) -> web.StreamResponse:
 @routes.add(
     "GET", "/v1/qrcodelink/raw", scope=Scope.ACCOUNTS, query=LinkQuery, failure_text="Couldn't start link: {}",
     answers=[
-        Answer(200, "What to show as a QR code.", LinkUri, example={"device_link_uri": "sgnl://linkdevice?uuid=…&pub_key=…"}),
+        Answer(200, "What to show as a QR code.", LinkUri, example={"device_link_uri": DEVICE_LINK}),
         _NO_NAME,
         _TOO_MANY,
     ],

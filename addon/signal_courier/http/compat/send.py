@@ -10,7 +10,7 @@ from signal_courier.access.reach import Reach
 from signal_courier.access.scopes import Scope
 from signal_courier.engine.errors import RateLimited
 from signal_courier.http.call import Call, decode_again
-from signal_courier.http.compat.dialects import SEND_EXAMPLE, SentMessage, SentObject, sent_answer, sent_object
+from signal_courier.http.compat.dialects import SEND_EXAMPLE, SENT_OBJECT_EXAMPLE, SentMessage, SentObject, sent_answer, sent_object
 from signal_courier.http.compat.targets import all_recipients
 from signal_courier.http.problems import Problem, rate_limited
 from signal_courier.http.routing import Answer, RouteTable
@@ -96,7 +96,13 @@ class SendMessage(msgspec.Struct, kw_only=True):
 
 
 _EXAMPLE = {"number": "+4915100000001", "recipients": ["+4915100000002"], "message": "Hello"}
-_RATE_LIMITED = Answer(429, "Signal wants fewer messages; a solved challenge lifts the limit.", Problem)
+_RATE_LIMITED = Answer(
+    429, "Signal wants fewer messages; a solved challenge lifts the limit.", Problem,
+    example={
+        "error": "Failed to send message due to rate limiting. Use the attached challenge tokens …", "message": "…",
+        "description": "Too Many Requests", "status": 429, "challenge_tokens": ["08f7ac6c"], "account": "+4915100000001",
+    },
+)  # fmt: skip
 
 
 @routes.add(
@@ -137,7 +143,7 @@ class SendMessageV1(msgspec.Struct, kw_only=True):
 
 @routes.add(
     "POST", "/v1/send", scope=Scope.SEND, accounts=Reach.CHECKED, recipients=Reach.CHECKED, body=SendMessageV1, body_example=_EXAMPLE,
-    answers=[Answer(201, "Sent.", SentObject)],
+    answers=[Answer(201, "Sent.", SentObject, example=SENT_OBJECT_EXAMPLE)],
 )  # fmt: skip
 async def send_v1(call: Call[SendMessageV1, None]) -> web.StreamResponse:
     """Send a message (the older way).
@@ -175,7 +181,7 @@ class SendToOne(msgspec.Struct, kw_only=True):
 @routes.add(
     "POST", "/v1/send/{recipient:path}", scope=Scope.SEND, accounts=Reach.CHECKED, recipients=Reach.CHECKED,
     body=SendToOne, body_example={"message": "Hello"},
-    answers=[Answer(201, "Sent.", SentObject)],
+    answers=[Answer(201, "Sent.", SentObject, example=SENT_OBJECT_EXAMPLE)],
 )  # fmt: skip
 async def send_to_one(call: Call[SendToOne, None]) -> web.StreamResponse:
     """Send a message to the recipient in the path.

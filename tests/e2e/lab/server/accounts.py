@@ -64,7 +64,7 @@ class AccountServer:
         return Answer(204)
 
     async def _delete(self, request: Request) -> Answer:
-        await self._network.remove(request.sender.account)
+        self._network.remove(request.sender.account)
         return Answer(204)
 
     async def _exists(self, request: Request) -> Answer:

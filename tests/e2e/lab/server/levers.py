@@ -49,6 +49,9 @@ class LeverServer:
                 continue
             network = self._servers.network
             aci, pni = stored.aci_account_data, stored.pni_account_data
+            before = network.by_number(stored.number)
+            if before is not None and before.aci != aci.service_id:
+                network.remove(before)  # a number belongs to one account
             account = network.by_aci(aci.service_id)
             if account is None:
                 account = network.add(Account(stored.number, aci.service_id, pni.service_id.removeprefix("PNI:")))
@@ -77,7 +80,9 @@ class LeverServer:
         await self._find(body).remove_device(target.device)
 
     async def _unregister(self, body: bytes) -> None:
-        await self._servers.network.remove(self._find(body))
+        account = self._find(body)
+        self._servers.network.remove(account)
+        await account.remove_all_devices()
 
     async def _flood(self, body: bytes) -> None:
         flood = msgspec.json.decode(body, type=Flood)

@@ -152,10 +152,9 @@ class Network:
         self._by_aci[account.aci] = account
         return account
 
-    async def remove(self, account: Account) -> None:
-        """Forgets an account; its devices are shut out."""
+    def remove(self, account: Account) -> None:
+        """Forgets an account. Connections of its devices stay open, so that the one who asked can be answered."""
         self._by_aci.pop(account.aci, None)
-        await account.remove_all_devices()
 
     def by_aci(self, aci: str) -> Account | None:
         """The account with this ACI."""

@@ -1,6 +1,7 @@
 """Signal's websocket: requests and answers in both directions as protobufs (WebSocketResources.proto)."""
 
 import asyncio
+import contextlib
 import itertools
 
 from aiohttp import WSMsgType, web
@@ -11,6 +12,8 @@ from tests.e2e.lab.server.network import Caller, Network, now_ms
 from tests.e2e.lab.server.requests import Answer, Handler, Request, split_target
 
 _REQUEST, _RESPONSE = 1, 2
+_CLOSING_SECONDS = 0.5
+"""How long a client may take to say goodbye."""
 _REPLACED = 4409
 """Close code for a connection whose device has opened another one."""
 
@@ -30,8 +33,7 @@ class Connection:
         """Sends a request and gives its id; nothing is done when the connection is closing."""
         request_id = next(self._ids)
         request = protobuf.message((1, verb), (2, path), (3, body or None), *((5, header) for header in headers), (4, request_id))
-        if not self._socket.closed:
-            await self._socket.send_bytes(protobuf.message((1, _REQUEST), (2, request)))
+        await self._send(protobuf.message((1, _REQUEST), (2, request)))
         return request_id
 
     async def offer(self, guid: str, envelope: bytes) -> None:
@@ -40,8 +42,7 @@ class Connection:
         self._offered[request_id] = guid
         header = f"X-Signal-Timestamp: {now_ms()}"
         request = protobuf.message((1, "PUT"), (2, "/api/v1/message"), (3, envelope), (5, header), (4, request_id))
-        if not self._socket.closed:
-            await self._socket.send_bytes(protobuf.message((1, _REQUEST), (2, request)))
+        await self._send(protobuf.message((1, _REQUEST), (2, request)))
 
     async def close(self, code: int = 1001) -> None:
         """Ends the connection."""
@@ -63,9 +64,13 @@ class Connection:
         path, query = split_target(request.text(2))
         headers = dict(_header(line.decode()) for line in request.all_data(5))
         answer = await self._handler(Request(request.text(1), path, query, headers, request.data(3), self._caller))
-        if self._socket.closed:
-            return
-        await self._socket.send_bytes(protobuf.message((1, _RESPONSE), (3, _response(request.integer(4), answer))))
+        await self._send(protobuf.message((1, _RESPONSE), (3, _response(request.integer(4), answer))))
+
+    async def _send(self, frame: bytes) -> None:
+        """Sends, unless the client is gone; that it is, `serve` will notice."""
+        if not self._socket.closed:
+            with contextlib.suppress(ConnectionError):
+                await self._socket.send_bytes(frame)
 
     def _answered(self, response: protobuf.Message) -> None:
         guid = self._offered.pop(response.integer(1), None)
@@ -88,7 +93,7 @@ class ChatSocket:
         caller = self._network.authenticate(authorization) if authorization else None
         if authorization and caller is None:
             return web.Response(status=403)
-        socket = web.WebSocketResponse(max_msg_size=0)
+        socket = web.WebSocketResponse(max_msg_size=0, timeout=_CLOSING_SECONDS)
         await socket.prepare(request)
         connection = Connection(socket, caller, self._handler)
         self._open.add(connection)
@@ -103,7 +108,7 @@ class ChatSocket:
 
     async def serve_provisioning(self, request: web.Request) -> web.StreamResponse:
         """`/v1/websocket/provisioning/`: a new device waits to be scanned."""
-        socket = web.WebSocketResponse()
+        socket = web.WebSocketResponse(timeout=_CLOSING_SECONDS)
         await socket.prepare(request)
         connection = Connection(socket, None, self._handler)
 
@@ -132,12 +137,17 @@ class ChatSocket:
         async def disconnect() -> None:
             await connection.close(_REPLACED)
 
-        device.disconnect, mailbox.push = disconnect, connection.offer
+        device.disconnect = disconnect
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(connection.serve())
-                for guid, envelope in list(mailbox.waiting.items()):
-                    await connection.offer(guid, envelope)
+                offered: set[str] = set()
+                while late := [guid for guid in mailbox.waiting if guid not in offered]:
+                    for guid in late:
+                        if guid in mailbox.waiting:
+                            await connection.offer(guid, mailbox.waiting[guid])
+                    offered.update(late)
+                mailbox.push = connection.offer  # nothing is late any more, so that the order is kept
                 await connection.ask("PUT", "/api/v1/queue/empty")
         finally:
             if device.disconnect is disconnect:

@@ -1,0 +1,318 @@
+"""The API's description: OpenAPI 3.1, made of the route table and of the types that the routes declare.
+
+Nothing is written twice: paths, parameters, bodies and answers are the routes' own; what every route can answer to a bad request or a
+missing signal-cli comes from `http.problems`, its examples included.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+from aiohttp import web
+
+from signal_courier import __version__
+from signal_courier.access.scopes import Scope
+from signal_courier.engine import errors
+from signal_courier.http.field_docs import field_docs
+from signal_courier.http.problems import Forbidden, NoSpace, Problem, SlowBody, UndecodableBody, answer_to, problem
+from signal_courier.http.routing import Answer, Example, Route
+from signal_courier.model.attachments import Content
+from signal_courier.model.errors import InvalidValue, TooLarge
+
+type Json = dict[str, Any]
+
+_REFS: Final = "#/components/schemas/{name}"
+_JSON: Final = "application/json"
+
+_ABOUT: Final = """\
+Everything that clients of bbernhard/signal-cli-rest-api and of python-signal-cli-rest-api call, and more.
+
+Every path can also be called as `/d/<dialect>/…` with the dialect `0.101`, `0.100` or `morph027`; without, the server's setting counts.
+A request's body is JSON whatever its `Content-Type` says. Numbers and group ids may be percent-encoded in a path, once or twice.
+"""
+
+_TOPICS: Final[Mapping[str, str]] = {
+    "General": "What this service is.",
+    "Configuration": "How much is logged, and whom an account trusts.",
+    "Devices": "Register a number, link this server to a phone, manage linked devices.",
+    "Accounts": "The accounts of this server and their settings.",
+    "Profiles": "Name, text and picture that others see.",
+    "Messages": "Send and receive.",
+    "Status": "The native API: how the service is, and what its problems mean.",
+    "Reactions": "Emoji on messages.",
+    "Receipts": "Tell that a message was read or viewed.",
+    "Polls": "Ask, vote, close.",
+    "Stories": "Pictures and videos for a day.",
+    "Calls": "Voice calls, where signal-cli has them.",
+    "Attachments": "Files that were received, and files to be sent.",
+    "Groups": "Make, change, join and leave groups.",
+    "Contacts": "Names, timers, blocked people.",
+    "Identities": "Safety numbers.",
+    "Search": "Who is on Signal.",
+    "Sticker Packs": "Installed sticker packs.",
+}
+
+_NUMBER: Final = {"type": "string", "minLength": 1}
+_PATH_PARAMETERS: Final[Mapping[str, tuple[str, Json, str]]] = {
+    "number": ("The account, by its number.", _NUMBER, "+4915100000001"),
+    "recipient": ("Number, UUID, username or group id; `_` may stand for the `/` of a group id.", _NUMBER, "+4915100000002"),
+    "numberToTrust": ("Number or UUID of the person.", _NUMBER, "+4915100000002"),
+    "groupid": (
+        "The group: `group.…`, or signal-cli's own id.", {"type": "string", "minLength": 1},
+        "group.UG1waStFZlBXbXN4aW9tTGU5TngyWEY5SE9FNDgzcDZpS2lGajY1aU13ST0=",
+    ),
+    "uuid": ("UUID, number or username of the person.", {"type": "string", "minLength": 1}, "11111111-1111-4111-8111-111111111111"),
+    "attachment": ("The attachment's name.", {"type": "string", "minLength": 1}, "BxJIwmVr9zpmWIpZiLZ9.jpg"),
+    "token": ("The code from the SMS or call.", {"type": "string", "minLength": 1}, "123-456"),
+    "deviceId": ("The device's number in the list of devices.", {"type": "string", "minLength": 1}, "2"),
+    "call_id": ("The call's id in the list of calls.", {"type": "string", "minLength": 1}, "123456789"),
+}  # fmt: skip
+"""Description, schema, example."""
+
+
+def document(routes: Iterable[Route], servers: Sequence[str] = ()) -> Json:
+    """The whole description, for `json.encode`. `servers` are addresses, relative ones count from the document's own."""
+    listed = [route for route in routes if route.documented]
+    schemas = _Schemas(listed)
+    paths: dict[str, Json] = {}
+    for route in listed:
+        paths.setdefault(_path(route), {})[route.method.lower()] = _operation(route, schemas)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Signal Courier",
+            "version": __version__,
+            "summary": "A REST, WebSocket and webhook service in front of signal-cli.",
+            "description": _ABOUT,
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": address} for address in servers],
+        "tags": [{"name": tag, "description": _TOPICS.get(tag, "")} for tag in dict.fromkeys(route.tag for route in listed)],
+        "paths": paths,
+        "components": {"schemas": schemas.components, "responses": _shared_responses()},
+    }
+
+
+def _path(route: Route) -> str:
+    return re.sub(r"\{(\w+):path\}", r"{\1}", route.path)
+
+
+# --- types ---------------------------------------------------------------------------------------------------------------
+
+
+class _Schemas:
+    """JSON Schemas of everything that the routes mention, by type."""
+
+    def __init__(self, routes: Sequence[Route]) -> None:
+        types: list[object] = [Problem]
+        for route in routes:
+            types += [kind for kind in (route.body, route.query) if kind is not None]
+            types += [answer.type for answer in route.answers if answer.type is not None]
+        distinct = list({id(kind): kind for kind in types}.values())
+        found, components = msgspec.json.schema_components(distinct, schema_hook=_schema_of_ours, ref_template=_REFS)
+        self._by_type = {id(kind): schema for kind, schema in zip(distinct, found, strict=True)}
+        self._types = distinct  # their ids are in use
+        self.components: dict[str, Json] = components
+        self._describe(_structs_in(distinct))
+        queries = {_reference(self._by_type[id(route.query)]) for route in routes if route.query is not None}
+        self._queries = {name: self.components.pop(name) for name in queries}
+
+    def of(self, kind: object) -> Json:
+        """The schema of a body or an answer."""
+        return self._by_type[id(kind)]
+
+    def query(self, kind: type[msgspec.Struct]) -> Json:
+        """The schema of a query, with its properties."""
+        return self._queries[_reference(self._by_type[id(kind)])]
+
+    def _describe(self, structs: Iterable[type[msgspec.Struct]]) -> None:
+        for struct in structs:
+            schema = self.components.get(struct.__name__)
+            for name, text in field_docs(struct).items() if schema is not None else ():
+                properties = schema["properties"]  # type: ignore[index]  # a struct's schema has properties
+                if name in properties:
+                    properties[name] = {"description": text} | properties[name]
+
+
+def _schema_of_ours(kind: type) -> Json:
+    if kind is object:
+        return {"description": "Anything."}
+    if kind is Content:
+        return {"type": "string"}
+    raise NotImplementedError
+
+
+def _reference(schema: Json) -> str:
+    return str(schema["$ref"]).rpartition("/")[2]
+
+
+def _structs_in(types: Iterable[object]) -> Iterable[type[msgspec.Struct]]:
+    """Every struct that is part of these types."""
+    found: dict[type[msgspec.Struct], None] = {}
+    waiting: list[object] = [msgspec.inspect.type_info(kind) for kind in types]
+    while waiting:
+        info = waiting.pop()
+        if isinstance(info, msgspec.inspect.StructType):
+            if info.cls in found:
+                continue
+            found[info.cls] = None
+            waiting += [field.type for field in info.fields]
+        elif isinstance(info, msgspec.inspect.UnionType):
+            waiting += info.types
+        elif isinstance(info, msgspec.inspect.Metadata):
+            waiting.append(info.type)
+        elif isinstance(info, msgspec.inspect.DictType):
+            waiting.append(info.value_type)
+        elif isinstance(info, msgspec.inspect.CollectionType):
+            waiting.append(info.item_type)
+    return found
+
+
+# --- one route -----------------------------------------------------------------------------------------------------------
+
+
+def _operation(route: Route, schemas: _Schemas) -> Json:
+    operation: Json = {"tags": [route.tag], "summary": route.summary, "operationId": route.name}
+    if route.description:
+        operation["description"] = route.description
+    if parameters := [*_path_parameters(route), *_query_parameters(route, schemas)]:
+        operation["parameters"] = parameters
+    if body := _body(route, schemas):
+        operation["requestBody"] = body
+    operation["responses"] = _responses(route, schemas)
+    return operation
+
+
+def _path_parameters(route: Route) -> Iterable[Json]:
+    for name in re.findall(r"\{(\w+)(?::path)?\}", route.path):
+        text, schema, example = _PATH_PARAMETERS[name]
+        yield {"name": name, "in": "path", "required": True, "description": text, "schema": schema, "example": example}
+
+
+def _query_parameters(route: Route, schemas: _Schemas) -> Iterable[Json]:
+    if route.query is None:
+        return
+    for name, schema in schemas.query(route.query).get("properties", {}).items():
+        inner = dict(schema)
+        parameter: Json = {"name": name, "in": "query", "description": inner.pop("description", "")}
+        if examples := inner.pop("examples", None):
+            parameter["example"] = examples[0]
+        if inner.get("type") == "array":
+            parameter |= {"style": "form", "explode": True}
+        yield parameter | {"schema": inner}
+
+
+def _body(route: Route, schemas: _Schemas) -> Json | None:
+    if route.uploads:
+        file: Json = {"type": "string", "format": "binary"}
+        form = {"type": "object", "properties": {"file": file}, "required": ["file"]}
+        return {"required": True, "content": {"multipart/form-data": {"schema": form}, "application/octet-stream": {"schema": file}}}
+    if route.body is None:
+        return None
+    return {"required": not route.body_optional, "content": {_JSON: _content(schemas.of(route.body), route.body_example)}}
+
+
+def _content(schema: Json, example: Example) -> Json:
+    return {"schema": schema} if example is None else {"schema": schema, "example": example}
+
+
+def _responses(route: Route, schemas: _Schemas) -> Json:
+    responses: Json = {status: {"$ref": f"#/components/responses/{_SHARED[status].name}"} for status in _shared_by(route)}
+    if route.body is not None or route.uploads or route.query is not None or "{" in route.path:
+        text = "The request is wrong, or signal-cli refused it; the text says why."
+        name = "number" if "{number}" in route.path else "recipient"
+        responses["400"] = _problem(text, 400, _example_of(InvalidValue(name, f"Please provide a {name}")))
+    if route.failure != 400:
+        failed = errors.EngineError("Failed (IOException)")
+        example = _told(answer_to(failed, route.failure, route.failure_text))
+        responses[str(route.failure)] = _problem("signal-cli refused, or something is wrong in the service.", route.failure, example)
+    responses |= {str(answer.status): _response(answer, schemas) for answer in route.answers}
+    if route.websocket:
+        responses["101"] = {"description": "The connection is a WebSocket now."}
+    if route.body is not None and route.undecodable_text is None:
+        quirk = "As upstream does, a body that cannot be decoded is told about as text that holds the same JSON."
+        text = _text_of(answer_to(UndecodableBody("Couldn't process request - invalid request")))
+        responses["400"]["content"]["text/plain"] = {"schema": {"type": "string", "description": quirk}, "example": text}
+    return dict(sorted(responses.items()))
+
+
+def _response(answer: Answer, schemas: _Schemas) -> Json:
+    if answer.type is Problem:
+        example = answer.example or _told(problem(answer.description.rstrip("."), answer.status))
+        return _problem(answer.description, answer.status, example)
+    response: Json = {"description": answer.description}
+    if answer.media != _JSON:
+        response["content"] = {answer.media: {"schema": {"type": "string", "format": "binary"}}}
+    elif answer.type is not None:
+        response["content"] = {_JSON: _content(schemas.of(answer.type), answer.example)}
+    return response
+
+
+def _problem(description: str, status: int, example: Example) -> Json:
+    response: Json = {"description": description, "content": {_JSON: _content({"$ref": _REFS.format(name="Problem")}, example)}}
+    if status in (429, 503):
+        response["headers"] = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}}}
+    return response
+
+
+# --- what many routes can answer -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Shared:
+    name: str
+    description: str
+    error: Exception
+    """One that is answered so."""
+
+
+_SHARED: Final[Mapping[str, _Shared]] = {
+    "401": _Shared("NotServed", "This server serves only its own machine.", Forbidden("This address is not served", 401)),
+    "403": _Shared(
+        "ForeignPage", "A web page of another origin asked.", Forbidden("Requests from web pages of other origins are refused")
+    ),
+    "408": _Shared("SlowBody", "The body did not come in time.", SlowBody()),
+    "413": _Shared("TooLarge", "The body is too large.", TooLarge("body", "Couldn't process request - the body is larger than 150 MiB")),
+    "421": _Shared("ForeignHost", "The Host header names another host.", Forbidden("The Host header names a host that is not served", 421)),
+    "500": _Shared("Broken", "Something is wrong in the service; its log says more.", RuntimeError()),
+    "501": _Shared(
+        "Unsupported", "This signal-cli cannot do that; the text names the version that can.",
+        errors.Unsupported("The command sendStory needs signal-cli 0.14.6, this is 0.14.1"),
+    ),
+    "503": _Shared(
+        "Unavailable", "signal-cli is not available, or there is too much to do.", errors.EngineUnavailable("it is being started")
+    ),
+    "504": _Shared("Silent", "signal-cli did not answer in time.", errors.EngineTimeout("signal-cli did not answer within 60 s")),
+    "507": _Shared("NoSpace", "There is no space to store the attachment.", NoSpace()),
+}  # fmt: skip
+"""By status."""
+
+
+def _shared_by(route: Route) -> Sequence[str]:
+    statuses = ["401", "403", "421", "500"]
+    if route.body is not None or route.uploads:
+        statuses += ["408", "413", "507"]
+    if route.scope not in (None, Scope.ADMIN):
+        statuses += ["501", "503", "504"]
+    return statuses
+
+
+def _shared_responses() -> Json:
+    return {shared.name: _problem(shared.description, int(status), _example_of(shared.error)) for status, shared in _SHARED.items()}
+
+
+def _example_of(error: Exception) -> Example:
+    """The body that `http.problems` makes of it."""
+    return _told(answer_to(error, quiet=True))
+
+
+def _told(answer: web.Response) -> Example:
+    told: Example = msgspec.json.decode(_text_of(answer))
+    return told
+
+
+def _text_of(answer: web.Response) -> str:
+    assert isinstance(answer.body, bytes)
+    return answer.body.decode()

@@ -1,0 +1,8 @@
+"""Every route of every face, in the order in which the documentation shows them."""
+
+from collections.abc import Iterable, Sequence
+
+from signal_courier.http import compat, native
+from signal_courier.http.routing import Route
+
+TABLES: Sequence[Iterable[Route]] = (*compat.TABLES, *native.TABLES)

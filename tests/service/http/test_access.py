@@ -1,0 +1,31 @@
+"""The door: who is let in at all."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.fakes.served import simulated
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.1:8080", "localhost:8080", "hub.localhost", "[::1]:8080", "192.0.2.7"])
+async def test_addresses_and_localhost_are_names_of_this_machine(tmp_path: Path, host: str) -> None:
+    async with simulated(tmp_path) as service:
+        assert (await service.get("/v1/about", Host=host)).status == 200
+
+
+@pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example:8080", "[::1", "[half]"])
+async def test_a_foreign_or_broken_host_is_misdirected(tmp_path: Path, host: str) -> None:
+    async with simulated(tmp_path) as service:
+        assert (await service.get("/v1/about", Host=host)).status == 421
+        assert (await service.get("/v1/about", Host=host)).status == 421  # nor is it when it comes again
+
+
+@pytest.mark.parametrize("origin", ["http://evil.example", "null", "http://[::1", "http://127.0.0.1:1"])
+async def test_a_web_page_of_another_origin_is_refused_even_when_all_are_served(tmp_path: Path, origin: str) -> None:
+    async with simulated(tmp_path, auth="open") as service:
+        assert (await service.get("/v1/about", Origin=origin)).status == 403
+
+
+async def test_a_web_page_of_our_own_is_served(tmp_path: Path) -> None:
+    async with simulated(tmp_path) as service:
+        assert (await service.get("/v1/about", Host="localhost:8080", Origin="http://localhost:8080")).status == 200

@@ -1,0 +1,106 @@
+"""Whatever a client sends, right or wrong: no 5xx, no answer that the description does not have, types and schemas as it says.
+
+Every operation is tried in a fresh simulated network, with values made from its schema and with values made to break it; now and then
+accounts, people and groups that exist take the place of made-up ones, so that the tries get behind the first check.
+"""
+
+import base64
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from hypothesis.errors import Unsatisfiable
+from schemathesis import GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.core.result import Ok
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from signal_courier.engine.simulator import cast
+from signal_courier.http import openapi, tables
+from tests.fakes.served import simulated_on_a_thread
+
+EXAMPLES = int(os.environ.get("SCHEMATHESIS_EXAMPLES", "12"))
+"""Requests an operation and mode."""
+
+SCHEMA = schemathesis.openapi.from_dict(openapi.document([route for table in tables.TABLES for route in table], ["http://127.0.0.1"]))
+OPERATIONS = {found.ok().label: found.ok() for found in SCHEMA.get_all_operations() if isinstance(found, Ok)}
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+]
+GROUP = "group." + base64.b64encode(cast.DEMO_GROUP.encode()).decode()
+REAL: dict[str, tuple[Any, ...]] = {
+    "number": (cast.HOME, cast.SECOND),
+    "numberToTrust": (cast.NEWKEY, cast.ECHO),
+    "recipient": (cast.ECHO, cast.POLLY, cast.UNREGISTERED, "shade.01", GROUP),
+    "recipients": ([cast.ECHO], [cast.ECHO, GROUP, "shade.01"], [cast.LIMITED], [cast.NEWKEY]),
+    "groupid": (GROUP, cast.DEMO_GROUP),
+    "group_id": (GROUP,),
+    "uuid": (cast.uuid_of(cast.ECHO), cast.SHADE),
+    "target_author": (cast.ECHO,),
+    "poll_author": (cast.HOME,),
+    "members": ([cast.ECHO, "shade.01"],),
+    "admins": ([cast.SECOND],),
+    "deviceId": ("1", "2"),
+    "captcha": ("signalcaptcha://simulated",),
+    "token": (cast.CODE,),
+    "numbers": ([cast.ECHO],),
+    "device_name": ("Kitchen",),
+}
+"""What exists in the simulated network, by the names that routes have for it."""
+
+
+@pytest.fixture
+def address(tmp_path: Path) -> Iterator[str]:
+    with simulated_on_a_thread(tmp_path) as found:
+        yield found
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=["fitting", "broken"])
+@pytest.mark.parametrize("label", OPERATIONS)
+def test_every_answer_is_documented(label: str, mode: GenerationMode, address: str):
+    operation = OPERATIONS[label]
+    with requests.Session() as session:
+
+        @given(case=operation.as_strategy(generation_mode=mode), choices=st.randoms(use_true_random=False))
+        @settings(
+            max_examples=EXAMPLES,
+            deadline=None,
+            database=None,
+            derandomize=True,
+            phases=[Phase.explicit, Phase.generate],
+            suppress_health_check=list(HealthCheck),
+        )
+        def check(case: schemathesis.Case, choices: Any) -> None:
+            for values in (case.path_parameters, case.query, case.body):
+                _make_real(values, choices)
+            case.call_and_validate(base_url=address, session=session, checks=CHECKS, timeout=20)
+
+        with contextlib.suppress(Unsatisfiable):  # no request to this operation can be broken
+            check()
+
+
+def _make_real(values: Any, choices: Any) -> None:
+    """Put what exists in place of what was made up, three times in four."""
+    if isinstance(values, dict):
+        for name in values:
+            if name == "timeout" and isinstance(values[name], int):
+                values[name] = min(values[name], 0)  # nobody waits for messages here
+            elif name in REAL and choices.random() < 0.75:
+                values[name] = choices.choice(REAL[name])
