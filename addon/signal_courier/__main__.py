@@ -1,4 +1,4 @@
-"""The command line: `signal-courier serve`, `signal-courier engine install`."""
+"""The command line: `signal-courier serve`, `signal-courier engine install`, `signal-courier token …`."""
 
 import argparse
 import asyncio
@@ -10,9 +10,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from signal_courier import __version__, settings
+from signal_courier.access import command_line
 from signal_courier.engine import install
 from signal_courier.engine.errors import EngineUnavailable
 from signal_courier.logs import set_up_logging
+from signal_courier.model.errors import InvalidValue
 from signal_courier.store.errors import StoreError
 
 if TYPE_CHECKING:
@@ -41,8 +43,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
             f"Where GitHub cannot be reached, an old one comes from npm ({install.OLD.version})."
         ),
     )
+    command_line.add_commands(commands.add_parser("token", help="let somebody in: create, list, revoke, rotate tokens"))
     parsed = parser.parse_args(arguments)
+    if parsed.command == "token":
+        return _token(parsed)
     return _install_engine() if parsed.command == "engine" else _serve(parsed)
+
+
+def _token(parsed: argparse.Namespace) -> int:
+    try:
+        chosen, _ = settings.load({})
+        print("\n".join(command_line.run(parsed, chosen.database)))
+    except (settings.SettingError, InvalidValue, StoreError) as error:
+        print(f"signal-courier: {error}", file=sys.stderr)
+        return 1
+    return 0
 
 
 def _install_engine() -> int:
@@ -83,8 +98,15 @@ def _serve(parsed: argparse.Namespace) -> int:
 
 def _greet(courier: "Courier") -> None:
     chosen = courier.settings
-    base = f"http://{_reachable(chosen.host)}:{courier.server.port}"
+    base = f"http{'s' if chosen.tls_certificate else ''}://{_reachable(chosen.host)}:{courier.server.port}"
     print(f"Signal Courier {__version__} listens on {base}\nAPI documentation: {base}/swagger/index.html", flush=True)
+    if courier.first_token is not None:
+        kept = (
+            f"It is kept in {chosen.admin_token_file}."
+            if chosen.admin_token_file
+            else "It is not shown again; `signal-courier token` makes others."
+        )
+        print(f"\nThe first token, which may do everything: {courier.first_token}\n{kept}", flush=True)
     if chosen.engine == "simulator":
         json_type = "-H 'Content-Type: application/json'"
         print(

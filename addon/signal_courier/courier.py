@@ -8,6 +8,9 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
+from signal_courier.access.audit import AuditLog
+from signal_courier.access.first_token import make_first_token
+from signal_courier.access.tokens import Tokens
 from signal_courier.engine import install
 from signal_courier.engine.address import parse_address
 from signal_courier.engine.base import Engine
@@ -29,7 +32,9 @@ from signal_courier.messaging.staging import Staging
 from signal_courier.messaging.trust import TrustPolicy
 from signal_courier.messaging.uploads import Uploads
 from signal_courier.settings import SettingError, Settings
+from signal_courier.store.audit import AuditTable
 from signal_courier.store.database import Database
+from signal_courier.store.tokens import TokenTable
 from signal_courier.store.votes import VoteTable
 
 _LOGGER = logging.getLogger(__name__)
@@ -53,7 +58,9 @@ class Courier:
         )
         self.outbox = Outbox(Delivery(self.commands, self.trust))
         self.staging = _staging_of(settings, self.commands)
-        self.database = Database(settings.data_dir / "courier.db")
+        self.database = Database(settings.database)
+        self.tokens = Tokens(TokenTable(self.database), settings.outside_token())
+        self.audit = AuditLog(AuditTable(self.database, settings.audit_max))
         self.receiving = Receiving(
             self.database,
             self.engine,
@@ -81,19 +88,25 @@ class Courier:
             outbox=self.outbox,
             staging=self.staging,
             votes=VoteTable(self.database),
+            tokens=self.tokens,
+            audit=self.audit,
         )
         self.server = HttpServer(
             self.services,
             [*tables.TABLES, swagger.documentation(tables.TABLES), swagger.pages],
-            host=settings.host,
-            port=settings.port,
-            open_to_all=settings.auth == "open",
+            self.tokens,
+            self.audit,
         )
+        self.first_token: str | None = None
+        """The admin token that this start has made, to be told once."""
 
     async def start(self) -> None:
         """Start every part; HTTP is open before signal-cli is up. Raises what makes a start impossible."""
         prepare_folders(self.settings)
         await self.database.open()
+        await self.tokens.start()
+        self.first_token = await make_first_token(self.settings, self.tokens)
+        await self.audit.start()
         await self.receiving.start()
         await self.server.start()
         await self.engine.start(self.receiving.inbox.accept)
@@ -105,6 +118,8 @@ class Courier:
         await self.linking.stop()
         await self.engine.stop()
         await self.receiving.stop()
+        await self.audit.stop()
+        await self.tokens.stop()
         await self.database.close()
 
 

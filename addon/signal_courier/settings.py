@@ -94,6 +94,40 @@ def _socket(text: str) -> str:
     raise ValueError("must be unix:/path or tcp:host:port")
 
 
+def _secret(text: str) -> str:
+    if len(text) < 16 or not text.isascii() or not text.isprintable() or " " in text:
+        raise ValueError("must have 16 characters or more, all of them ASCII, no spaces (make one with: openssl rand -hex 32)")
+    return text
+
+
+def _host_names(text: str) -> tuple[str, ...]:
+    names = _words(text)
+    for name in names:
+        if name != "*" and not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?", name):
+            raise ValueError(f"must be host names without port, or *; {name!r} is none")
+    return names
+
+
+def _origins(text: str) -> tuple[str, ...]:
+    origins = _words(text)
+    for origin in origins:
+        parts = urlsplit(origin)
+        if origin != "*" and (parts.scheme not in ("http", "https") or not parts.hostname or origin != f"{parts.scheme}://{parts.netloc}"):
+            raise ValueError(f"must be origins such as https://example.org, or *; {origin!r} is none")
+    return origins
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.replace(",", " ").split())
+
+
+def _address(text: str) -> str:
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        raise ValueError("must be an address") from None
+
+
 def _cron(text: str) -> str:
     from datetime import UTC, datetime  # noqa: PLC0415  # only who sets a schedule pays for it
 
@@ -116,6 +150,8 @@ class Declared:
     aliases: tuple[str, ...] = ()
     group: str = "Service"
     shown_default: str | None = None
+    secret: bool = False
+    """Never on a command line, which others can read, and never in a text."""
 
 
 def _setting(
@@ -127,14 +163,16 @@ def _setting(
     aliases: tuple[str, ...] = (),
     group: str = "Service",
     shown_default: str | None = None,
+    secret: bool = False,
 ) -> Any:
-    declared = Declared(variable, parse, text, aliases, group, shown_default)
+    declared = Declared(variable, parse, text, aliases, group, shown_default, secret)
     if callable(default):
-        return field(default_factory=cast("Callable[[], object]", default), metadata={"setting": declared})
-    return field(default=default, metadata={"setting": declared})
+        return field(default_factory=cast("Callable[[], object]", default), metadata={"setting": declared}, repr=not secret)
+    return field(default=default, metadata={"setting": declared}, repr=not secret)
 
 
 _USER_VARIABLES = ("SIGNAL_CLI_UID", "SIGNAL_CLI_GID", "SIGNAL_CLI_CHOWN_ON_STARTUP")
+_ACCESS = "Access"
 _UPSTREAM = "As in bbernhard/signal-cli-rest-api"
 _MORPH = "PYTHON_SIGNAL_CLI_REST_API_"
 
@@ -163,7 +201,6 @@ class Settings:
     dialect: Dialect = _setting(
         Dialect.V0_101, "COURIER_DIALECT", lambda text: Dialect(_choice(*Dialect)(text)), "answers of 0.101, 0.100 or morph027"
     )
-    auth: Auth = _setting("token", "COURIER_AUTH", _choice("token", "open"), "token = only this machine; open = everybody on the network")
     engine: EngineKind = _setting(
         "signal-cli", "COURIER_ENGINE", _choice("signal-cli", "simulator"), "signal-cli, or simulator to try things without a phone"
     )
@@ -179,6 +216,46 @@ class Settings:
     )
     attachment_urls_private: bool = _setting(
         False, "COURIER_ATTACHMENT_URLS_PRIVATE", _flag, "fetch attachments from private addresses too (http allowed there)"
+    )
+
+    auth: Auth = _setting(
+        "token", "COURIER_AUTH", _choice("token", "open"),
+        "token = other machines need a token; open = everybody on the network may use the drop-in routes", group=_ACCESS,
+    )  # fmt: skip
+    token: str | None = _setting(
+        None, "COURIER_TOKEN", _secret, "a token that may do everything; 16 characters or more", group=_ACCESS, secret=True
+    )
+    token_file: Path | None = _setting(None, "COURIER_TOKEN_FILE", _path, "a file that holds such a token", group=_ACCESS)
+    admin_token_file: Path | None = _setting(
+        None, "COURIER_ADMIN_TOKEN_FILE", _path, "where the admin token is kept that the first start makes", group=_ACCESS
+    )
+    trust_loopback: bool = _setting(
+        True, "COURIER_TRUST_LOOPBACK", _flag, "programs on this machine need no token (not what a proxy hands over)", group=_ACCESS
+    )
+    allowed_hosts: tuple[str, ...] = _setting(
+        (), "COURIER_ALLOWED_HOSTS", _host_names, "public names of this service, comma-separated; * = any", group=_ACCESS
+    )
+    cors_origins: tuple[str, ...] = _setting(
+        (), "COURIER_CORS_ORIGINS", _origins, "web pages of these origins may use the service; * = all", group=_ACCESS
+    )
+    tls_certificate: Path | None = _setting(
+        None, "COURIER_TLS_CERTIFICATE", _path, "serve https with this certificate (PEM, with its chain)", group=_ACCESS
+    )
+    tls_key: Path | None = _setting(
+        None, "COURIER_TLS_KEY", _path, "the certificate's key (PEM)", group=_ACCESS, shown_default="in the certificate's file"
+    )
+    hsts: int = _setting(
+        0, "COURIER_HSTS", _whole(0, 63_072_000), "seconds for which browsers are told to insist on https; 0 = not told", group=_ACCESS
+    )
+    ingress_port: int | None = _setting(
+        None, "COURIER_INGRESS_PORT", _whole(0, 65535), "port for Home Assistant's ingress, which needs no token", group=_ACCESS
+    )
+    ingress_peer: str = _setting("172.30.32.2", "COURIER_INGRESS_PEER", _address, "the only address that is served there", group=_ACCESS)
+    audit_max: int = _setting(
+        100_000, "COURIER_AUDIT_MAX", _whole(100, 10_000_000), "how many lines of the audit log are kept", group=_ACCESS
+    )
+    max_connections: int = _setting(
+        1000, "COURIER_MAX_CONNECTIONS", _whole(10, 100_000), "connections that are open at once, at most", group=_ACCESS
     )
 
     signal_cli: Path | None = _setting(
@@ -270,6 +347,30 @@ class Settings:
         return kind == "tcp" and host not in ("localhost", "::1") and not host.startswith("127.")
 
     @property
+    def beyond_loopback(self) -> bool:
+        """Whether other machines can connect."""
+        try:
+            return not ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host != "localhost"
+
+    def outside_token(self) -> str | None:
+        """The token that the settings bring. Raises `SettingError` where its file cannot be read, or holds none."""
+        if self.token is not None or self.token_file is None:
+            return self.token
+        try:
+            return _secret(self.token_file.read_text().strip())
+        except OSError as error:
+            raise SettingError(f"COURIER_TOKEN_FILE: {self.token_file} cannot be read ({error.strerror or error})") from None
+        except ValueError as error:
+            raise SettingError(f"COURIER_TOKEN_FILE: what {self.token_file} holds {error}") from None
+
+    @property
+    def database(self) -> Path:
+        """Where the database lies."""
+        return self.data_dir / "courier.db"
+
+    @property
     def spool_dir(self) -> Path:
         """Where uploads lie while a request is answered; emptied at start."""
         return self.data_dir / "spool"
@@ -299,6 +400,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Give a parser one option a setting, grouped, each with its variable and default."""
     groups: dict[str, argparse._ArgumentGroup] = {}
     for item, declared in declarations():
+        if declared.secret:
+            continue
         group = groups.get(declared.group) or groups.setdefault(declared.group, parser.add_argument_group(declared.group))
         default = declared.shown_default or _shown(item)
         also = f"; also {', '.join(declared.aliases)}" if declared.aliases else ""
@@ -313,7 +416,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _shown(item: Field[Any]) -> str:
-    if item.default is MISSING or item.default is None or item.default == "":
+    if item.default is MISSING or item.default is None or item.default in ("", ()):
         return "none"
     if isinstance(item.default, bool):
         return str(item.default).lower()
@@ -335,9 +438,11 @@ def load(options: Mapping[str, str | None], environment: Mapping[str, str] = os.
         try:
             values[item.name] = declared.parse(text)
         except ValueError as error:
-            raise SettingError(f"{source}: {error} (it is {text!r})") from None
+            raise SettingError(f"{source}: {error}" + ("" if declared.secret else f" (it is {text!r})")) from None
     _apply_morph027_socket(values, environment)
     settings = Settings(**values)
+    if settings.tls_key is not None and settings.tls_certificate is None:
+        raise SettingError("COURIER_TLS_KEY: needs COURIER_TLS_CERTIFICATE")
     return settings, _warnings(settings, environment)
 
 
@@ -362,8 +467,8 @@ def _warnings(settings: Settings, environment: Mapping[str, str]) -> list[str]:
     if environment.get("ENABLE_PLUGINS", "").lower() == "true":
         found.append("ENABLE_PLUGINS is ignored: Lua plugins are not supported")
     found += [f"{variable} is ignored: the service does not change its user" for variable in _USER_VARIABLES if environment.get(variable)]
-    if settings.auth == "token" and settings.host not in ("127.0.0.1", "::1", "localhost"):
-        found.append("COURIER_AUTH=token: requests from other machines are refused (tokens are not there yet); open serves everybody")
+    if settings.auth == "open" and settings.beyond_loopback:
+        found.append("COURIER_AUTH=open: everybody on the network can read and send messages; `signal-courier token create` is safer")
     return found
 
 

@@ -163,7 +163,7 @@ async def _running(folder: Path, daemon: FakeDaemon | None, **settings: Any) -> 
         "mode": "json-rpc",
     } | settings
     courier = Courier(Settings(**given))
-    (folder / "config").mkdir(exist_ok=True)
+    (folder / "config").mkdir(parents=True, exist_ok=True)
     await courier.start()
     try:
         async with aiohttp.ClientSession() as session:

@@ -16,7 +16,7 @@ from signal_courier.model.recipients import Recipient, parse_number
 class Call[B, Q]:
     """A request on its way through a handler. `body` and `query` are what the route declared, `None` otherwise."""
 
-    __slots__ = ("body", "caller", "dialect", "path", "query", "request", "services")
+    __slots__ = ("body", "caller", "checked_account", "dialect", "path", "query", "request", "services")
 
     def __init__(
         self,
@@ -36,6 +36,8 @@ class Call[B, Q]:
         self.query = query
         self.caller = caller
         """Who is asking; what the route declares was checked."""
+        self.checked_account: str | None = None
+        """The account that only the body or the query named, for the audit log."""
 
     @property
     def account(self) -> str:
@@ -46,6 +48,7 @@ class Call[B, Q]:
         """Give an account back that only the body or the query named; raises `NotAllowed` where the caller may not use it."""
         if not self.caller.may_use(account):
             raise NotAllowed
+        self.checked_account = account
         return account
 
     def check_everybody(self) -> None:

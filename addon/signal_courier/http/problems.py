@@ -57,6 +57,21 @@ class NotAllowed(Forbidden):
         super().__init__("Couldn't process request - this token does not allow it")
 
 
+class Unauthorized(Forbidden):
+    """Nobody knows who is asking. One text for no token, a wrong one and one that has ended."""
+
+    def __init__(self) -> None:
+        super().__init__("Couldn't process request - a valid token is needed", 401)
+
+
+class Throttled(Forbidden):
+    """This address has tried wrong tokens too often; what it tries now is not even looked at."""
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(f"Couldn't process request - too many wrong tokens: wait {seconds} s", 429)
+        self.seconds = seconds
+
+
 class Problem(msgspec.Struct, kw_only=True, omit_defaults=True):
     """The error body of the drop-in routes: upstream's key and morph027's three."""
 
@@ -89,6 +104,17 @@ def problem(
         account=account,
     )
     return json_answer(body, status)
+
+
+def refusal_headers(error: Forbidden) -> dict[str, str]:
+    """What a refusal tells beside its text."""
+    match error:
+        case Unauthorized():
+            return {"WWW-Authenticate": 'Basic realm="Signal Courier", charset="UTF-8", Bearer'}
+        case Throttled():
+            return {"Retry-After": str(error.seconds)}
+        case _:
+            return {}
 
 
 def rate_limited(error: errors.RateLimited, account: str) -> web.Response:
@@ -131,7 +157,9 @@ def answer_to(
         case OSError() if error.errno in _FULL:
             return answer_to(NoSpace(error))
         case Forbidden():
-            return problem(error.text, error.status)
+            answer = problem(error.text, error.status)
+            answer.headers.update(refusal_headers(error))
+            return answer
         case errors.EngineUnavailable():
             answer = problem(UNREACHABLE.format(reason=error.message), 503)
             answer.headers["Retry-After"] = "5"

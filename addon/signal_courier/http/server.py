@@ -7,14 +7,19 @@ from collections.abc import Iterable
 
 from aiohttp import web
 
-from signal_courier.access.caller import LOOPBACK
+from signal_courier.access.audit import AuditLog
+from signal_courier.access.caller import Caller
+from signal_courier.access.tokens import Tokens
 from signal_courier.http import bodies, problems
-from signal_courier.http.access import Door
+from signal_courier.http.auth import Gate, split_path
 from signal_courier.http.call import Call
+from signal_courier.http.cross_origin import CrossOrigin
 from signal_courier.http.faces import Face, face_of
+from signal_courier.http.listening import Listener
 from signal_courier.http.native import problems as native_problems
 from signal_courier.http.routing import Match, Route, Router
 from signal_courier.http.services import Services
+from signal_courier.http.tls import Certificate
 from signal_courier.model.errors import InvalidValue
 from signal_courier.model.recipients import parse_number
 
@@ -22,6 +27,8 @@ _LOGGER = logging.getLogger(__name__)
 _ACCESS = logging.getLogger("signal_courier.access")
 _GRACE = 2.0
 """Seconds that a request in flight has after the stop began."""
+_LAST_WORDS = 0.5
+"""Seconds that requests in flight have after their token has ended."""
 
 
 class HttpServer:
@@ -30,13 +37,15 @@ class HttpServer:
     Built on aiohttp's low-level server: one route table, no middleware, so that a request costs what its handler costs.
     """
 
-    def __init__(self, services: Services, tables: Iterable[Iterable[Route]], *, host: str, port: int, open_to_all: bool) -> None:
+    def __init__(self, services: Services, tables: Iterable[Iterable[Route]], tokens: Tokens, audit: AuditLog) -> None:
         self.router = Router(tables)
         self._services = services
-        self._host = host
-        self._port = port
-        self._door = Door(open_to_all=open_to_all)
-        self._runner: web.ServerRunner | None = None
+        self._gate = Gate(services.settings, tokens)
+        self._audit = audit
+        self._cross_origin = CrossOrigin(services.settings)
+        self._listeners: list[Listener] = []
+        self._by_token: dict[str, set[_Visit]] = {}
+        tokens.on_end = self._hang_up
         self._default_dialect = services.settings.dialect
         self._spool = services.settings.spool_dir
         self._limit = services.settings.body_limit_mib * 2**20
@@ -44,60 +53,109 @@ class HttpServer:
     @property
     def port(self) -> int:
         """The port in use (of interest when 0 was asked for)."""
-        assert self._runner is not None
-        return int(self._runner.addresses[0][1])
+        return self._listeners[0].port
+
+    @property
+    def ingress_port(self) -> int | None:
+        """The same of the listener for Home Assistant's ingress, `None` where there is none."""
+        return self._listeners[1].port if len(self._listeners) > 1 else None
 
     async def start(self) -> None:
-        """Listen. Raises `OSError` when the address is in use."""
-        server = web.Server(
-            self._handle,
-            access_log=None,
-            keepalive_timeout=75,
-            read_bufsize=256 * 1024,  # a long upload comes in a third less time than with 64 KiB
-            lingering_time=_GRACE,  # a refused upload is read on for so long, so that the client comes to see the answer
-            max_line_size=16384,
-            max_field_size=16384,
-        )
-        self._runner = web.ServerRunner(server, shutdown_timeout=_GRACE)
-        await self._runner.setup()
-        await web.TCPSite(self._runner, self._host, self._port, backlog=1024).start()
+        """Listen. Raises `OSError` when an address is in use, `SettingError` when the certificate is of no use."""
+        settings = self._services.settings
+        hook = self._cross_origin.dress if self._cross_origin.active else None
+        main = Listener(self._handle, settings.host, settings.port, connections=settings.max_connections, grace=_GRACE, hook=hook)
+        if settings.tls_certificate is not None:
+            main.secure(Certificate(settings.tls_certificate, settings.tls_key))
+        self._listeners.append(main)
+        if settings.ingress_port is not None:
+            self._listeners.append(
+                Listener(self._handle_ingress, "0.0.0.0", settings.ingress_port, connections=settings.max_connections, grace=_GRACE)  # noqa: S104  # one peer is served there
+            )
+        for listener in self._listeners:
+            await listener.start()
 
     async def stop(self) -> None:
         """Stop listening; what is being answered is answered (within the grace time)."""
-        if self._runner is not None:
-            await self._runner.cleanup()
-            self._runner = None
+        listeners, self._listeners = self._listeners, []
+        await asyncio.gather(*(listener.stop() for listener in listeners))
 
-    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+    async def _handle_ingress(self, request: web.BaseRequest) -> web.StreamResponse:
+        return await self._handle(request, ingress=True)
+
+    async def _handle(self, request: web.BaseRequest, *, ingress: bool = False) -> web.StreamResponse:
         started = time.perf_counter()
-        match = self.router.match(request.method, request.raw_path)
+        token, target = split_path(request.raw_path)
+        visit = _Visit(request)
+        status = 499
         try:
-            self._door.check(request)
-            if match is None:
-                return self._no_route(request)
-            answer = await self._serve(match, request)
+            answer = await self._admit(request, token, target, visit, ingress=ingress)
+            status = answer.status
         except asyncio.CancelledError:
             raise
         except Exception as error:  # noqa: BLE001  # the one place where whatever went wrong becomes an answer
             if request.transport is None:
                 return web.Response(status=499)
-            answer = _worded(error, match, request)
-        if _ACCESS.isEnabledFor(logging.DEBUG) and not (match is not None and match.route.quiet):
-            route = match.route.path if match is not None else "(no route)"
-            _ACCESS.debug("%s %s %d %.1f ms", request.method, route, answer.status, (time.perf_counter() - started) * 1000)
+            answer = _worded(error, visit.match, target)
+            status = answer.status
+        finally:
+            self._note(request, visit, status, started)
         return answer
 
-    async def _serve(self, match: Match, request: web.BaseRequest) -> web.StreamResponse:
+    async def _admit(
+        self, request: web.BaseRequest, token: str | None, target: str, visit: "_Visit", *, ingress: bool
+    ) -> web.StreamResponse:
+        """Find out who is asking for what, and let them."""
+        if request.method == "OPTIONS" and (preflight := self._cross_origin.preflight(request)) is not None:
+            return preflight
+        caller = self._gate.identify(request, token, target, ingress=ingress)
+        if caller is None:
+            caller = await self._gate.identify_again(request, token, target)
+        visit.caller = caller
+        match = visit.match = self.router.match(request.method, target)
+        if match is None:
+            return self._no_route(target)
+        self._gate.check(caller, match)
+        if caller.token_id is None:
+            return await self._serve(match, request, visit, caller)
+        open_ones = self._by_token.setdefault(caller.token_id, set())
+        open_ones.add(visit)
+        try:
+            return await self._serve(match, request, visit, caller)
+        finally:
+            open_ones.discard(visit)
+
+    def _hang_up(self, token_id: str) -> None:
+        """Close what is open with a token that has ended, but let short requests come to their end: one of them may have ended it."""
+        if visits := self._by_token.pop(token_id, None):
+            asyncio.get_running_loop().call_later(_LAST_WORDS, _abort, visits)
+
+    def _note(self, request: web.BaseRequest, visit: "_Visit", status: int, started: float) -> None:
+        """Tell the logs."""
+        caller, match = visit.caller, visit.match
+        if caller is None:
+            self._audit.refuse(request.remote, status)
+        elif not (match is not None and match.route.quiet) and (caller.kind != "loopback" or request.method != "GET"):
+            account = (visit.call.checked_account if visit.call is not None else None) or _account_in(match)
+            route = match.route.path if match is not None else ""
+            self._audit.record(caller, request.remote, request.method, route, account, status)
+        if _ACCESS.isEnabledFor(logging.DEBUG) and not (match is not None and match.route.quiet):
+            route = match.route.path if match is not None else "(no route)"
+            _ACCESS.debug("%s %s %d %.1f ms", request.method, route, status, (time.perf_counter() - started) * 1000)
+
+    async def _serve(self, match: Match, request: web.BaseRequest, visit: "_Visit", caller: Caller) -> web.StreamResponse:
         route = match.route
         query = route.reader.read(request.query) if route.reader is not None else None
-        dialect = match.dialect or self._default_dialect
+        dialect = match.dialect or caller.dialect or self._default_dialect
         if route.body is None:
-            return await route.handler(Call(request, self._services, match.path, dialect, None, query, LOOPBACK))
+            visit.call = Call(request, self._services, match.path, dialect, None, query, caller)
+            return await route.handler(visit.call)
         async with bodies.read_body(request, route.body, optional=route.body_optional, spool=self._spool, limit=self._limit) as body:
-            return await route.handler(Call(request, self._services, match.path, dialect, body, query, LOOPBACK))
+            visit.call = Call(request, self._services, match.path, dialect, body, query, caller)
+            return await route.handler(visit.call)
 
-    def _no_route(self, request: web.BaseRequest) -> web.Response:
-        path = request.raw_path.partition("?")[0]
+    def _no_route(self, target: str) -> web.Response:
+        path = target.partition("?")[0]
         if face_of(path) is not Face.NATIVE:
             return problems.not_found()
         if not (allowed := self.router.allowed(path)):
@@ -107,9 +165,27 @@ class HttpServer:
         return answer
 
 
-def _worded(error: Exception, match: Match | None, request: web.BaseRequest) -> web.Response:
+class _Visit:
+    """What is known of a request so far."""
+
+    __slots__ = ("call", "caller", "match", "request")
+
+    def __init__(self, request: web.BaseRequest) -> None:
+        self.request = request
+        self.caller: Caller | None = None
+        self.match: Match | None = None
+        self.call: Call[object, object] | None = None
+
+
+def _abort(visits: Iterable[_Visit]) -> None:
+    for visit in visits:
+        if visit.request.transport is not None:
+            visit.request.transport.abort()
+
+
+def _worded(error: Exception, match: Match | None, target: str) -> web.Response:
     """The answer that an error becomes, in the words of the face that the request speaks to."""
-    face = match.route.face if match is not None else face_of(request.raw_path)
+    face = match.route.face if match is not None else face_of(target)
     if face is Face.NATIVE:
         return native_problems.answer_to(error, _account_in(match))
     if match is None:

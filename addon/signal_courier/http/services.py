@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from signal_courier.access.audit import AuditLog
+from signal_courier.access.tokens import Tokens
 from signal_courier.engine.base import Engine
 from signal_courier.engine.commands import Commands
 from signal_courier.messaging.accounts import Accounts
@@ -30,3 +32,5 @@ class Services:
     outbox: Outbox
     staging: Staging
     votes: VoteTable
+    tokens: Tokens
+    audit: AuditLog

@@ -124,6 +124,13 @@ class Database:
         return connection
 
 
+def prepare(path: Path) -> None:
+    """Make the file, or bring its schema up to date, where no service has it open. Raises a `StoreError`, `StoreInUse` where one has."""
+    lock, connection = _open(path)
+    connection.close()
+    os.close(lock)
+
+
 def _open(path: Path) -> tuple[int, sqlite3.Connection]:
     """The lock that keeps a second service out (its file descriptor), and the writing connection."""
     try:

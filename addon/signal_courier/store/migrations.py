@@ -63,6 +63,47 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         ) STRICT, WITHOUT ROWID
         """,
     ),
+    # 4: tokens, and what was done with them
+    (
+        """
+        CREATE TABLE token_key (
+            id INTEGER PRIMARY KEY CHECK (id = 1),
+            key BLOB NOT NULL,                     -- of the hashes
+            revision INTEGER NOT NULL              -- grows with every change of a token
+        ) STRICT
+        """,
+        """
+        CREATE TABLE tokens (
+            id TEXT PRIMARY KEY,
+            name TEXT NOT NULL,
+            hash BLOB NOT NULL UNIQUE,             -- BLAKE2b of the token, keyed
+            scopes TEXT NOT NULL,                  -- words
+            accounts TEXT,                         -- words; NULL = all
+            recipients TEXT,                       -- words; NULL = everybody
+            dialect TEXT,                          -- NULL = the service's
+            created_at INTEGER NOT NULL,           -- times: ms since epoch
+            expires_at INTEGER,
+            revoked_at INTEGER,
+            last_used_at INTEGER,
+            use_count INTEGER NOT NULL
+        ) STRICT, WITHOUT ROWID
+        """,
+        """
+        CREATE TABLE audit (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            at INTEGER NOT NULL,                   -- ms since epoch
+            caller TEXT NOT NULL,
+            kind TEXT NOT NULL,
+            token_id TEXT,
+            address TEXT NOT NULL,
+            method TEXT NOT NULL,
+            route TEXT NOT NULL,                   -- as declared, without what the caller filled in
+            account TEXT,
+            status INTEGER NOT NULL,
+            times INTEGER NOT NULL
+        ) STRICT
+        """,
+    ),
 )
 
 

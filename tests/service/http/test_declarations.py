@@ -11,7 +11,7 @@ from signal_courier.http.lenient import decode
 from signal_courier.http.routing import Route, Router
 
 TABLES = tables.TABLES
-OPEN = {"/v1/about", "/v1/health", "/api/v2/problems", "/api/v2/health"}
+OPEN = {"/v1/about", "/v1/health", "/api/v2/problems", "/api/v2/health", "/api/v2/tokens/self"}
 """For everybody who may connect."""
 ROUTES = [route for table in TABLES for route in table]
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 
-from signal_courier.http.native import problem_list
+from signal_courier.http.native import audit, problem_list, tokens
 from signal_courier.http.routing import Route
 
-TABLES: Sequence[Iterable[Route]] = (problem_list.routes,)
+TABLES: Sequence[Iterable[Route]] = (problem_list.routes, tokens.routes, audit.routes)
 """Every native route, in the order of the documentation."""

@@ -13,7 +13,7 @@ from aiohttp import web
 from multidict import CIMultiDict
 
 from signal_courier.engine import errors
-from signal_courier.http.problems import Forbidden, LostBody, NoSpace, SlowBody, UndecodableBody
+from signal_courier.http.problems import Forbidden, LostBody, NoSpace, SlowBody, Throttled, UndecodableBody, refusal_headers
 from signal_courier.model.errors import InvalidValue, MissingThing, Overloaded, TooLarge
 from signal_courier.store.errors import StoreBusy
 
@@ -167,7 +167,10 @@ def answer(found: Problem) -> web.Response:
 
 def answer_to(error: Exception, account: str | None = None) -> web.Response:
     """The answer that an error becomes; `account` is whom the request was about."""
-    return answer(problem_of(error, account))
+    told = answer(problem_of(error, account))
+    if isinstance(error, Forbidden):
+        told.headers.update(refusal_headers(error))
+    return told
 
 
 def problem_of(error: Exception, account: str | None = None) -> Problem:
@@ -191,7 +194,8 @@ def problem_of(error: Exception, account: str | None = None) -> Problem:
             _LOGGER.error("an upload could not be stored: %s", error)
             return problem("no-space")
         case Forbidden():
-            return problem(_REFUSALS.get(error.status, "forbidden"), error.text)
+            seconds = error.seconds if isinstance(error, Throttled) else None
+            return problem(_REFUSALS.get(error.status, "forbidden"), _bare(error.text), retry_after=seconds)
         case errors.EngineError():
             return _engine_problem(error, account)
         case Overloaded():

@@ -1,0 +1,216 @@
+"""Who is asking, and whether the route is for them: decided before anything of the request's body is read.
+
+A token counts wherever it comes from: in the path (`/t/<token>/…`), as Bearer, as the password of Basic, as `X-Api-Key`; never in a query
+string, which ends up in logs and histories. Whoever shows one is judged by it, also on this machine. Without one a program on this machine
+is trusted, and Home Assistant's ingress on its own listener. Everybody else is refused.
+"""
+
+import base64
+import binascii
+import ipaddress
+import logging
+import socket
+from collections.abc import Collection, Mapping
+from urllib.parse import unquote, urlsplit
+
+from aiohttp import web
+
+from signal_courier.access.caller import INGRESS, LOOPBACK, OPEN, Caller
+from signal_courier.access.reach import Reach
+from signal_courier.access.throttle import BURST, Throttle
+from signal_courier.access.tokens import LONGEST, Tokens
+from signal_courier.http.call import decode_again
+from signal_courier.http.problems import Forbidden, NotAllowed, Throttled, Unauthorized
+from signal_courier.http.routing import Match, Route
+from signal_courier.model.errors import InvalidValue
+from signal_courier.model.recipients import parse_number
+from signal_courier.settings import Settings
+
+_LOGGER = logging.getLogger(__name__)
+
+_PATH_PREFIX = "/t/"
+_OPEN_PREFIXES = ("/v1/", "/v2/", "/swagger/", "/docs", "/openapi.json")
+"""What `COURIER_AUTH=open` opens: the drop-in routes and their documentation."""
+_PROXY_HEADERS = ("X-Forwarded-For", "Forwarded", "X-Real-Ip", "Via")
+"""A request with one of these comes from somewhere else, although a proxy on this machine handed it over."""
+_LOCAL_SUFFIXES = (".localhost", ".local", ".lan", ".internal", ".home", ".home.arpa", ".localdomain")
+"""No public name ends so: whoever can make one up is in the network already."""
+_CACHE = 1024
+
+
+def split_path(raw: str) -> tuple[str | None, str]:
+    """The token in a request target, and the target without it."""
+    if not raw.startswith(_PATH_PREFIX):
+        return None, raw
+    token, slash, rest = raw[len(_PATH_PREFIX) :].partition("/")
+    return unquote(token, errors="replace"), slash + rest or "/"
+
+
+def token_in(headers: Mapping[str, str]) -> str | None:
+    """The token that the headers carry; an empty text where they carry something that can be none."""
+    given = headers.get("Authorization")
+    if given is None:
+        return headers.get("X-Api-Key")
+    kind, _, rest = given.strip().partition(" ")
+    match kind.lower():
+        case "bearer":
+            return rest.strip()
+        case "basic":
+            try:
+                return base64.b64decode(rest.strip(), validate=True).decode().partition(":")[2]
+            except (binascii.Error, UnicodeDecodeError):
+                return ""
+    return ""
+
+
+class Gate:
+    """Lets callers in, and keeps them to their routes."""
+
+    def __init__(self, settings: Settings, tokens: Tokens) -> None:
+        self._tokens = tokens
+        self._throttle = Throttle()
+        self._open = settings.auth == "open"
+        self._trust_loopback = settings.trust_loopback
+        self._ingress_peer = settings.ingress_peer
+        self._origins = frozenset(settings.cors_origins)
+        self._hosts = Hosts(settings.allowed_hosts)
+        self._local: dict[str | None, bool] = {None: True, "127.0.0.1": True, "::1": True}
+
+    # --- who -----------------------------------------------------------------------------------------------------------------
+
+    def identify(self, request: web.BaseRequest, path_token: str | None, target: str, *, ingress: bool) -> Caller | None:
+        """The caller; `None` where a token was shown that is not known: `identify_again` decides. Raises `Forbidden`."""
+        headers = request.headers
+        if ingress:
+            if request.remote != self._ingress_peer:
+                raise Forbidden("Only Home Assistant's ingress is served here")
+            return INGRESS
+        if not self._hosts.serves(headers.get("Host")):
+            raise Forbidden("The Host header names a host that is not served (COURIER_ALLOWED_HOSTS)", 421)
+        origin = headers.get("Origin")
+        if origin is not None:
+            self._check_origin(origin, headers.get("Host"))
+        elif headers.get("Sec-Fetch-Site") in ("cross-site", "same-site") and headers.get("Sec-Fetch-Mode") != "navigate":
+            raise Forbidden("Requests from web pages of other origins are refused")
+        token = path_token if path_token is not None else token_in(request.headers)
+        if token is None:
+            return self._without_token(request, target)
+        if wait := self._throttle.wait(request.remote):
+            raise Throttled(wait)
+        if 0 < len(token) <= LONGEST:
+            return self._tokens.find(token)
+        return None
+
+    async def identify_again(self, request: web.BaseRequest, path_token: str | None, target: str) -> Caller:
+        """The caller behind a token that the command line may have made just now. Raises `Unauthorized`."""
+        token = path_token if path_token is not None else token_in(request.headers)
+        if token and len(token) <= LONGEST and await self._tokens.refresh() and (caller := self._tokens.find(token)) is not None:
+            return caller
+        if self._open and path_token is None and _is_open(target):
+            return OPEN  # a credential that was meant for a proxy in front
+        count = self._throttle.failed(request.remote)
+        if count <= BURST:
+            more = "; what it tries is not looked at for a while" if count == BURST else ""
+            _LOGGER.warning("A wrong token came from %s (number %d)%s", request.remote, count, more)
+        raise Unauthorized
+
+    def _without_token(self, request: web.BaseRequest, target: str) -> Caller:
+        if self._trust_loopback and self._is_loopback(request.remote) and not any(name in request.headers for name in _PROXY_HEADERS):
+            return LOOPBACK
+        if self._open and _is_open(target):
+            return OPEN
+        raise Unauthorized
+
+    def _is_loopback(self, remote: str | None) -> bool:
+        known = self._local.get(remote)
+        if known is None:
+            try:
+                address = ipaddress.ip_address((remote or "").partition("%")[0])
+            except ValueError:
+                return False
+            known = (getattr(address, "ipv4_mapped", None) or address).is_loopback
+            if len(self._local) < _CACHE:
+                self._local[remote] = known
+        return known
+
+    def _check_origin(self, origin: str, host: str | None) -> None:
+        if origin in self._origins or "*" in self._origins:
+            return
+        if host is None or _host_of(origin) != host.lower():
+            raise Forbidden("Requests from web pages of other origins are refused")
+
+    # --- what ----------------------------------------------------------------------------------------------------------------
+
+    @staticmethod
+    def check(caller: Caller, match: Match) -> None:
+        """Whether the caller may use a route, for the account in its path. Raises `NotAllowed`."""
+        route = match.route
+        if route.scope is not None and route.scope not in caller.scopes:
+            raise NotAllowed
+        if caller.accounts is not None:
+            _check_account(caller, route, match)
+        if caller.recipients is not None and route.recipients is Reach.UNLIMITED:
+            raise NotAllowed
+
+
+def _check_account(caller: Caller, route: Route, match: Match) -> None:
+    parameter = route.account_parameter
+    if parameter is None:
+        if route.accounts is Reach.UNLIMITED:
+            raise NotAllowed
+        return
+    try:
+        account = parse_number(decode_again(match.path[parameter])).e164
+    except InvalidValue:
+        raise NotAllowed from None
+    if not caller.may_use(account):
+        raise NotAllowed
+
+
+def _is_open(target: str) -> bool:
+    if target.startswith("/d/"):
+        target = "/" + target[3:].partition("/")[2]
+    return target.startswith(_OPEN_PREFIXES)
+
+
+class Hosts:
+    """Under which names the service may be called.
+
+    A web page of somebody else can make a name of its own point to this service, and read what it answers as its own (DNS rebinding). Such
+    a name is always a public one: addresses, single words and names that only a local network gives are served, others by setting.
+    """
+
+    def __init__(self, allowed: Collection[str]) -> None:
+        self._any = "*" in allowed
+        self._names = {name.lower().rstrip(".") for name in allowed} | {socket.gethostname().lower()}
+        self._known: dict[str | None, bool] = {None: True}
+
+    def serves(self, host: str | None) -> bool:
+        """Whether a Host header is one of ours."""
+        known = self._known.get(host)
+        if known is None:
+            known = self._any or self._is_ours(host or "")
+            if len(self._known) < _CACHE:
+                self._known[host] = known
+        return known
+
+    def _is_ours(self, host: str) -> bool:
+        try:
+            name = (urlsplit(f"//{host}").hostname or "").rstrip(".")
+        except ValueError:
+            return False
+        if name in self._names or name.endswith(_LOCAL_SUFFIXES):
+            return True
+        try:
+            ipaddress.ip_address(name.partition("%")[0])
+        except ValueError:
+            return bool(name) and name.replace("-", "").replace("_", "").isalnum()
+        return True
+
+
+def _host_of(origin: str) -> str | None:
+    """Host and port of an origin, in lower case; `None` where it has none."""
+    try:
+        return urlsplit(origin).netloc.lower() or None
+    except ValueError:
+        return None
