@@ -16,7 +16,18 @@ from signal_courier import __version__
 from signal_courier.access.scopes import Scope
 from signal_courier.engine import errors
 from signal_courier.http.field_docs import field_docs
-from signal_courier.http.problems import Forbidden, NoSpace, Problem, SlowBody, UndecodableBody, answer_to, problem
+from signal_courier.http.problems import (
+    Forbidden,
+    NoSpace,
+    NotAllowed,
+    Problem,
+    SlowBody,
+    Throttled,
+    Unauthorized,
+    UndecodableBody,
+    answer_to,
+    problem,
+)
 from signal_courier.http.routing import Answer, Example, Route
 from signal_courier.model.attachments import Content
 from signal_courier.model.errors import InvalidValue, TooLarge
@@ -51,8 +62,16 @@ _TOPICS: Final[Mapping[str, str]] = {
     "Contacts": "Names, timers, blocked people.",
     "Identities": "Safety numbers.",
     "Search": "Who is on Signal.",
+    "Access": "Tokens, and the log of who did what.",
     "Sticker Packs": "Installed sticker packs.",
 }
+
+SECURITY: Final[Mapping[str, Json]] = {
+    "bearer": {"type": "http", "scheme": "bearer", "description": "A token: `Authorization: Bearer sgc_…`."},
+    "basic": {"type": "http", "scheme": "basic", "description": "A token as the password, with any user."},
+    "key": {"type": "apiKey", "in": "header", "name": "X-Api-Key", "description": "A token."},
+}
+"""The ways to show a token, beside `/t/<token>/` before any path; programs on the same machine need none."""
 
 _NUMBER: Final = {"type": "string", "minLength": 1}
 _PATH_PARAMETERS: Final[Mapping[str, tuple[str, Json, str]]] = {
@@ -67,6 +86,7 @@ _PATH_PARAMETERS: Final[Mapping[str, tuple[str, Json, str]]] = {
     "attachment": ("The attachment's name.", {"type": "string", "minLength": 1}, "BxJIwmVr9zpmWIpZiLZ9.jpg"),
     "token": ("The code from the SMS or call.", {"type": "string", "minLength": 1}, "123-456"),
     "deviceId": ("The device's number in the list of devices.", {"type": "string", "minLength": 1}, "2"),
+    "token_id": ("The token's id in the list of tokens.", {"type": "string", "minLength": 1}, "tok_5f0c2bd0d4a1"),
     "call_id": ("The call's id in the list of calls.", {"type": "string", "minLength": 1}, "123456789"),
 }  # fmt: skip
 """Description, schema, example."""
@@ -91,7 +111,8 @@ def document(routes: Iterable[Route], servers: Sequence[str] = ()) -> Json:
         "servers": [{"url": address} for address in servers],
         "tags": [{"name": tag, "description": _TOPICS.get(tag, "")} for tag in dict.fromkeys(route.tag for route in listed)],
         "paths": paths,
-        "components": {"schemas": schemas.components, "responses": _shared_responses()},
+        "components": {"schemas": schemas.components, "responses": _shared_responses(), "securitySchemes": SECURITY},
+        "security": [*({name: []} for name in SECURITY), {}],
     }
 
 
@@ -175,8 +196,9 @@ def _structs_in(types: Iterable[object]) -> Iterable[type[msgspec.Struct]]:
 
 def _operation(route: Route, schemas: _Schemas) -> Json:
     operation: Json = {"tags": [route.tag], "summary": route.summary, "operationId": route.name}
-    if route.description:
-        operation["description"] = route.description
+    told = [route.description, f"Needs a token with the scope `{route.scope}`." if route.scope is not None else ""]
+    if any(told):
+        operation["description"] = "\n\n".join(filter(None, told))
     if parameters := [*_path_parameters(route), *_query_parameters(route, schemas)]:
         operation["parameters"] = parameters
     if body := _body(route, schemas):
@@ -269,13 +291,12 @@ class _Shared:
 
 
 _SHARED: Final[Mapping[str, _Shared]] = {
-    "401": _Shared("NotServed", "This server serves only its own machine.", Forbidden("This address is not served", 401)),
-    "403": _Shared(
-        "ForeignPage", "A web page of another origin asked.", Forbidden("Requests from web pages of other origins are refused")
-    ),
+    "401": _Shared("Unauthorized", "No token, a wrong one, or one that has ended.", Unauthorized()),
+    "403": _Shared("NotAllowed", "The token does not allow it; or a web page of another origin asked.", NotAllowed()),
     "408": _Shared("SlowBody", "The body did not come in time.", SlowBody()),
     "413": _Shared("TooLarge", "The body is too large.", TooLarge("body", "Couldn't process request - the body is larger than 150 MiB")),
     "421": _Shared("ForeignHost", "The Host header names another host.", Forbidden("The Host header names a host that is not served", 421)),
+    "429": _Shared("Throttled", "This address has tried wrong tokens too often.", Throttled(30)),
     "500": _Shared("Broken", "Something is wrong in the service; its log says more.", RuntimeError()),
     "501": _Shared(
         "Unsupported", "This signal-cli cannot do that; the text names the version that can.",
@@ -291,7 +312,7 @@ _SHARED: Final[Mapping[str, _Shared]] = {
 
 
 def _shared_by(route: Route) -> Sequence[str]:
-    statuses = ["401", "403", "421", "500"]
+    statuses = ["401", "403", "421", "429", "500"]
     if route.body is not None or route.uploads:
         statuses += ["408", "413", "507"]
     if route.scope not in (None, Scope.ADMIN):

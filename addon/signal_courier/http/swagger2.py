@@ -28,6 +28,8 @@ def converted(openapi: Mapping[str, Any]) -> Json:
         "basePath": "/",
         "tags": openapi["tags"],
         "paths": {path: {method: _operation(found) for method, found in item.items()} for path, item in openapi["paths"].items()},
+        "securityDefinitions": {"basic": {"type": "basic"}, "key": {"type": "apiKey", "in": "header", "name": "X-Api-Key"}},
+        "security": [{"basic": []}, {"key": []}, {}],
         "definitions": {name: _schema(schema) for name, schema in openapi["components"]["schemas"].items()},
         "responses": {name: _response(response) for name, response in openapi["components"]["responses"].items()},
     }

@@ -12,7 +12,6 @@ from signal_courier.access.tokens import Token, new_token, now_ms
 from signal_courier.http.answers import empty, json_answer
 from signal_courier.http.call import Call
 from signal_courier.http.faces import Face
-from signal_courier.http.native.problems import Problem
 from signal_courier.http.routing import Answer, RouteTable
 from signal_courier.model.errors import InvalidValue, MissingThing
 
@@ -84,7 +83,6 @@ _INFO = {
     "id": "tok_5f0c2bd0d4a1", "name": "doorbell", "scopes": ["send"], "recipients": ["+4915100000002"],
     "created_at": 1795221024321, "use_count": 0, "active": True,
 }  # fmt: skip
-_UNKNOWN = Answer(404, "There is no such token, or it has ended.", Problem, media="application/problem+json")
 
 
 @routes.add("GET", "/api/v2/tokens", scope=Scope.ADMIN, answers=[Answer(200, "The tokens.", TokenList, example={"tokens": [_INFO]})])
@@ -140,13 +138,13 @@ async def get_caller(call: Call[None, None]) -> web.StreamResponse:
     )
 
 
-@routes.add("GET", "/api/v2/tokens/{token}", scope=Scope.ADMIN, answers=[Answer(200, "The token.", TokenInfo, example=_INFO), _UNKNOWN])
+@routes.add("GET", "/api/v2/tokens/{token_id}", scope=Scope.ADMIN, answers=[Answer(200, "The token.", TokenInfo, example=_INFO)])
 async def get_token(call: Call[None, None]) -> web.StreamResponse:
     """Get one token."""
     return json_answer(_info(_meant(call)))
 
 
-@routes.add("DELETE", "/api/v2/tokens/{token}", scope=Scope.ADMIN, recipients=Reach.FREE, answers=[Answer(204, "It has ended."), _UNKNOWN])
+@routes.add("DELETE", "/api/v2/tokens/{token_id}", scope=Scope.ADMIN, recipients=Reach.FREE, answers=[Answer(204, "It has ended.")])
 async def revoke_token(call: Call[None, None]) -> web.StreamResponse:
     """Revoke a token.
 
@@ -158,8 +156,8 @@ async def revoke_token(call: Call[None, None]) -> web.StreamResponse:
 
 
 @routes.add(
-    "POST", "/api/v2/tokens/{token}/rotate", scope=Scope.ADMIN,
-    answers=[Answer(200, "The token with its new secret, told this once.", TokenSecret, example=_INFO | {"token": _SECRET}), _UNKNOWN],
+    "POST", "/api/v2/tokens/{token_id}/rotate", scope=Scope.ADMIN,
+    answers=[Answer(200, "The token with its new secret, told this once.", TokenSecret, example=_INFO | {"token": _SECRET})],
 )  # fmt: skip
 async def rotate_token(call: Call[None, None]) -> web.StreamResponse:
     """Give a token another secret.
@@ -174,14 +172,14 @@ async def rotate_token(call: Call[None, None]) -> web.StreamResponse:
 
 
 def _meant(call: Call[None, None]) -> Token:
-    token = call.services.tokens.get(call.path["token"])
+    token = call.services.tokens.get(call.path["token_id"])
     if token is None:
         raise _missing()
     return token
 
 
 def _missing() -> MissingThing:
-    return MissingThing("token", "token: there is no such token, or it has ended")
+    return MissingThing("token_id", "token_id: there is no such token, or it has ended")
 
 
 def _info(token: Token) -> TokenInfo:
