@@ -126,6 +126,14 @@ class Feed:
             self._purged[account] = max(last, self._purged.get(account, 0))
         self._slices.clear()
 
+    def let_go(self) -> None:
+        """Give the frames in memory back, and what was made of them; who lags reads them from the store."""
+        self._order.clear()
+        self._tails.clear()
+        self._slices.clear()
+        self._floors = dict(self._heads)
+        self._bytes = self._frames = 0
+
     async def read(self, account: str, after: int) -> Batch | None:
         """The next frames of an account behind an id, `None` when there are none now."""
         if self.head(account) <= after:

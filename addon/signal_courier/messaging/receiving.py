@@ -12,6 +12,7 @@ from signal_courier.messaging.clock import GuardedClock
 from signal_courier.messaging.dropin import DropIn
 from signal_courier.messaging.feed import Feed
 from signal_courier.messaging.inbox import Inbox
+from signal_courier.messaging.quiet import Quiet
 from signal_courier.messaging.read_receipts import send_read_receipts
 from signal_courier.messaging.receive_webhook import ReceiveWebhook
 from signal_courier.messaging.retention import AttachmentRetention, MessageRetention, Retention, UploadRetention
@@ -74,6 +75,7 @@ class Receiving:
                 AttachmentRetention(options.attachments_dir, self._clock, days=options.attachment_days),
                 UploadRetention(options.uploads, self._clock, days=options.attachment_days),
             ).run,
+            Quiet(self.feed).run,
         ]
         if options.webhook_url:
             parts.append(ReceiveWebhook(options.webhook_url, self._table, self.feed, self._consumers).run)
