@@ -76,7 +76,8 @@ class Feed:
         self._waiting: dict[str | None, set[asyncio.Future[None]]] = {}
         self._slices: OrderedDict[tuple[str, int], asyncio.Task[Batch | None]] = OrderedDict()
         self._watchers = asyncio.Event()
-        """Set, and replaced, whenever a consumer begins to wait."""
+        """Set, and replaced, when a consumer begins to wait while somebody waits for that."""
+        self._watched = 0
         self._closed = False
 
     async def start(self) -> None:
@@ -166,8 +167,9 @@ class Feed:
             future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             waiting = self._waiting.setdefault(account, set())
             waiting.add(future)
-            self._watchers.set()
-            self._watchers = asyncio.Event()
+            if self._watched:
+                self._watchers.set()
+                self._watchers = asyncio.Event()
             try:
                 await future
             finally:
@@ -179,8 +181,12 @@ class Feed:
 
     async def watched(self, account: str | None) -> None:
         """Wait until a consumer waits for the account's next frame (`None`: for a frame of any account)."""
-        while not self._waiting.get(account):
-            await self._watchers.wait()
+        self._watched += 1
+        try:
+            while not self._waiting.get(account):
+                await self._watchers.wait()
+        finally:
+            self._watched -= 1
 
     def _append(self, batch: Batch) -> None:
         self._heads[batch.account] = batch.last
