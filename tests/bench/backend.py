@@ -129,6 +129,14 @@ class _Connection(asyncio.Protocol):
             answers.append(b'{"jsonrpc":"2.0","result":%b,"id":%b}\n' % (_RESULTS.get(method[1], b"{}"), found[1]))
         self._transport.write(b"".join(answers))
 
+    @override
+    def eof_received(self) -> bool:
+        """A client that asks once ends its line by ending what it writes."""
+        if self._rest:
+            self.data_received(b"\n")
+            self._transport.close()
+        return False
+
     async def push(self, lines: bytes) -> None:
         self._transport.write(lines)
         await self._writable.wait()
