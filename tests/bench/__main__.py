@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from tests.bench import candidates, load, peer, signal_clis
-from tests.bench.backend import ACCOUNT, TICKS_PER_SECOND
+from tests.bench.backend import SOCIABLE, TICKS_PER_SECOND
 from tests.bench.candidates import BARE, COURIER, MORPH027, Server
 from tests.bench.report import Figures, Results, Target, median, summary, table
 
@@ -46,7 +46,7 @@ def _scenarios(seconds: float, messages: int) -> Iterator[_Scenario]:
         yield _requests("bare JSON POST, no daemon", "/post", connections, seconds, load.SEND_BODY, frozenset({BARE}))
     for connections in (1, 8, 64):
         yield _requests("about", "/v1/about", connections, seconds)
-    yield _requests("100 groups", f"/v1/groups/{ACCOUNT}", 1, seconds)
+    yield _requests("100 groups", f"/v1/groups/{SOCIABLE}", 1, seconds)
     for clients in (1, 50):
         yield _Scenario(
             f"WebSocket, {TICKS_PER_SECOND}/s to {clients}",

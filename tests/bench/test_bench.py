@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.bench import candidates, load, signal_clis
-from tests.bench.backend import ACCOUNT
+from tests.bench.backend import SOCIABLE
 from tests.bench.candidates import Server
 from tests.bench.report import Target
 
@@ -24,7 +24,7 @@ def server(request: pytest.FixtureRequest) -> Iterator[Server]:
 
 
 @needs_wrk
-@pytest.mark.parametrize(("path", "body"), [("/v2/send", load.SEND_BODY), ("/v1/about", None), (f"/v1/groups/{ACCOUNT}", None)])
+@pytest.mark.parametrize(("path", "body"), [("/v2/send", load.SEND_BODY), ("/v1/about", None), (f"/v1/groups/{SOCIABLE}", None)])
 def test_every_request_of_a_load_is_answered_well(server: Server, path: str, body: str | None) -> None:
     figures = load.requests(server, path, connections=8, seconds=1, body=body)
     assert figures.errors == 0
