@@ -1,138 +1,194 @@
-"""`scripts/bench [--quick] [--only WORD]`: medians of five interleaved rounds, and ratios to the bare server."""
+"""`scripts/bench [--quick] [--only WORD]`: medians of five interleaved rounds, ratios to the bare server, what is to be reached.
+
+Times are in ms where nothing else is said, CPU in µs a request or frame, memory in MiB. The load runs on the same machine: on a busy one
+CPU and ratios are the steady figures. The peer from PyPI is left out where it cannot be had, and so is the real signal-cli.
+"""
 
 import argparse
 import contextlib
 import shutil
-import statistics
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from tests.bench import candidates, load
-from tests.bench.backend import ACCOUNT
-from tests.bench.candidates import REPOSITORY, Server
+from tests.bench import candidates, load, peer, signal_clis
+from tests.bench.backend import SOCIABLE, TICKS_PER_SECOND
+from tests.bench.candidates import BARE, COURIER, MORPH027, Server
+from tests.bench.report import Figures, Results, Target, median, summary, table
 
-type Figures = dict[str, float]
-type Scenario = Callable[[Server], Figures]
-
-_MORPH_PYTHON = REPOSITORY / ".cache" / "bench" / "morph027" / "bin" / "python"
-
-
-def _requests(path: str, connections: int, seconds: float, body: str | None = None) -> Scenario:
-    return lambda server: asdict(load.requests(server, path, connections=connections, seconds=seconds, body=body))
+_EVERYBODY = frozenset({COURIER, BARE, MORPH027})
+_US_AND_BARE = frozenset({COURIER, BARE})
 
 
-def _upload(mebibytes: int) -> Scenario:
-    return lambda server: asdict(load.upload(server, mebibytes))
+@dataclass(frozen=True)
+class _Scenario:
+    name: str
+    measure: Callable[[Server], Figures]
+    servers: frozenset[str] = _EVERYBODY
 
 
-def _scenarios(seconds: float) -> dict[str, Scenario]:
-    found: dict[str, Scenario] = {"idle, before any load": lambda server: {"memory": server.memory()}}
+def _requests(
+    name: str, path: str, connections: int, seconds: float, body: str | None = None, servers: frozenset[str] = _EVERYBODY
+) -> _Scenario:
+    return _Scenario(
+        f"{name}, {connections} at once",
+        lambda server: asdict(load.requests(server, path, connections=connections, seconds=seconds, body=body)),
+        servers,
+    )
+
+
+def _scenarios(seconds: float, messages: int) -> Iterator[_Scenario]:
     for connections in (1, 8, 64):
-        found[f"send, {connections} connections"] = _requests("/v2/send", connections, seconds, load.SEND_BODY)
+        yield _requests("send", "/v2/send", connections, seconds, load.SEND_BODY)
     for connections in (1, 8, 64):
-        found[f"about, {connections} connections"] = _requests("/v1/about", connections, seconds)
-    found["100 groups, 1 connection"] = _requests(f"/v1/groups/{ACCOUNT}", 1, seconds)
-    found["flood of 30 000 to 1 client"] = lambda server: asdict(load.flood(server, clients=1, messages=30_000))
-    found["flood of 30 000 to 50 clients"] = lambda server: asdict(load.flood(server, clients=50, messages=30_000))
-    found["attachment of 5 MiB"] = _upload(5)
-    found["attachment of 50 MiB"] = _upload(50)
-    found["idle, after all of it"] = lambda server: {"memory": server.memory()}
-    return found
+        yield _requests("bare JSON POST, no daemon", "/post", connections, seconds, load.SEND_BODY, frozenset({BARE}))
+    for connections in (1, 8, 64):
+        yield _requests("about", "/v1/about", connections, seconds)
+    yield _requests("100 groups", f"/v1/groups/{SOCIABLE}", 1, seconds)
+    for clients in (1, 50):
+        yield _Scenario(
+            f"WebSocket, {TICKS_PER_SECOND}/s to {clients}",
+            lambda server, clients=clients: asdict(load.latency(server, clients=clients, messages=round(seconds * TICKS_PER_SECOND))),  # type: ignore[misc]  # mypy cannot tell the type of a default
+            _US_AND_BARE,
+        )
+        yield _Scenario(
+            f"flood to {clients}",
+            # the bare server takes half a minute for all; its rate shows with less
+            lambda server, clients=clients: asdict(  # type: ignore[misc]  # as above
+                load.flood(server, clients=clients, messages=messages if server.name == COURIER else messages // 10)
+            ),
+            _US_AND_BARE,
+        )
+    yield _Scenario("5 MiB attachment", lambda server: asdict(load.upload(server, 5)))
+    yield _Scenario("50 MiB attachment", lambda server: asdict(load.upload(server, 50)))
+    yield _Scenario("2 × 50 MiB at once", lambda server: asdict(load.upload(server, 50, at_once=2)), _US_AND_BARE)
+    yield _Scenario("memory after all of it", lambda server: {"memory": server.memory()})
 
 
-def _morph027_can(name: str) -> bool:
-    return not name.startswith("flood") and "50 MiB" not in name
+_TARGETS: Sequence[Target] = (
+    *(
+        Target(
+            f"/v2/send against the bare JSON POST {what}, {connections} at once: CPU",
+            f"send, {connections} at once",
+            "cpu",
+            1.6,
+            "×",
+            over=(f"{floor}, {connections} at once", BARE),
+        )
+        for what, floor in (("with the daemon", "send"), ("without daemon", "bare JSON POST, no daemon"))
+        for connections in (1, 8, 64)
+    ),
+    Target("/v2/send, 64 at once: p99 / p50", "send, 64 at once", "tail", 2.5, "×"),
+    Target("100 groups: CPU", "100 groups, 1 at once", "cpu", 1200, "µs"),
+    Target("flood to 50 clients", "flood to 50", "rate", 500_000, "frames/s", above=True),
+    Target("flood to 50 clients: lost", "flood to 50", "lost", 1),
+    Target("50 MiB attachment", "50 MiB attachment", "seconds", 0.4, "s"),
+    Target("50 MiB attachment: peak memory", "50 MiB attachment", "peak", 100, "MiB"),
+    Target("a call of the real signal-cli: p50", "real signal-cli, json-rpc", "warm", 1, "ms"),
+    Target("idle", "idle, fresh process", "memory", 50, "MiB"),
+    Target("first answer after start", "start", "first_answer", 0.4, "s"),
+)
 
 
 @contextlib.contextmanager
-def _morph027() -> Iterator[Server | None]:
-    """The peer from PyPI; `None`, with the reason printed, where it cannot be had."""
-    if not _MORPH_PYTHON.exists():
-        uv = shutil.which("uv") or str(REPOSITORY / ".cache" / "tools" / "uv" / "bin" / "uv")
-        old = [
-            "python-signal-cli-rest-api==22.10.6",
-            "websockets==10.4",
-            "sanic==22.9.1",
-            "sanic-ext==22.9.1",
-            "sanic-testing==22.9.0",
-            "setuptools<70",
-        ]
+def _servers(work: Path) -> Iterator[list[Server]]:
+    """All candidates side by side, those from elsewhere where they can be had."""
+    with contextlib.ExitStack() as stack:
+        running = [stack.enter_context(candidates.courier(work)), stack.enter_context(candidates.bare(work))]
         try:
-            subprocess.run([uv, "venv", "-q", "--python", "3.11", str(_MORPH_PYTHON.parents[1])], check=True)
-            subprocess.run([uv, "pip", "install", "-q", "--python", str(_MORPH_PYTHON), *old], check=True)
-        except (OSError, subprocess.CalledProcessError) as error:
-            shutil.rmtree(_MORPH_PYTHON.parents[1], ignore_errors=True)
-            print(f"python-signal-cli-rest-api is left out: {error}", file=sys.stderr)
-            yield None
-            return
-    try:
-        with candidates.morph027(_MORPH_PYTHON) as server:
-            yield server
-    except RuntimeError as error:
-        print(f"python-signal-cli-rest-api is left out: {error}", file=sys.stderr)
-        yield None
+            running.append(stack.enter_context(candidates.morph027(peer.program())))
+        except (peer.Unavailable, RuntimeError) as error:
+            print(f"{MORPH027} is left out: {error}", file=sys.stderr)
+        yield running
 
 
-def _median(rounds: Sequence[Figures]) -> Figures:
-    return {key: statistics.median(figures[key] for figures in rounds) for key in rounds[0]}
+def _starts(work: Path, rounds: int, settle: float) -> Iterator[tuple[str, dict[str, list[Figures]]]]:
+    """Each time a fresh process: how soon it answers, and what it occupies once it has come to rest."""
+    starts: dict[str, list[Figures]] = {}
+    idle: dict[str, list[Figures]] = {}
+    for start in (candidates.courier, candidates.bare):
+        for _ in range(rounds):
+            with start(work) as server:
+                starts.setdefault(server.name, []).append({"first_answer": server.first_answer, "cpu_seconds": server.cpu()})
+                time.sleep(settle)
+                idle.setdefault(server.name, []).append({"memory": server.memory()})
+    yield "start", starts
+    yield "idle, fresh process", idle
 
 
-def _table(name: str, results: dict[str, Figures]) -> None:
-    keys = list(next(iter(results.values())))
-    print(f"\n{name}")
-    print(f"  {'':28}" + "".join(f"{key.replace('_', ' '):>14}" for key in keys))
-    for server, figures in results.items():
-        print(f"  {server:28}" + "".join(f"{figures[key]:14,.2f}" for key in keys))
-    mine, floor = results.get("Signal Courier"), results.get("bare aiohttp")
-    if mine and floor:
-        ratios = "".join(f"{mine[key] / floor[key]:13.2f}×" if floor[key] else f"{'':14}" for key in keys)
-        print(f"  {'ratio to the bare server':28}{ratios}")
+def _engines(work: Path, rounds: int, seconds: float) -> Iterator[tuple[str, dict[str, list[Figures]]]]:
+    """The service with a signal-cli that it starts itself: the first call, later ones, and what stays in memory."""
+    programs = {"stand-in for signal-cli": signal_clis.stand_in(work), "real signal-cli": signal_clis.real()}
+    for name, program in programs.items():
+        if program is None:
+            print("the real signal-cli is left out: there is none (`signal-courier engine install` brings one)", file=sys.stderr)
+            continue
+        for mode in ("json-rpc", "normal"):
+            found: list[Figures] = []
+            for _ in range(rounds if program is programs["stand-in for signal-cli"] else min(rounds, 3)):
+                with candidates.supervising(work, program, mode) as server:
+                    cold = load.asked(server, "/v1/accounts")
+                    warm = load.requests(server, "/v1/accounts", connections=1, seconds=seconds)
+                    found.append(
+                        {"first_call_s": cold, "warm": warm.p50, "warm_p99": warm.p99, "rate": warm.rate, "memory": server.memory()}
+                    )
+            yield f"{name}, {mode}", {COURIER: found}
 
 
-def _start(work: Path, rounds: int) -> None:
-    for name, start in (("Signal Courier", candidates.courier), ("bare aiohttp", candidates.bare)):
-        times = [candidates.start_time(lambda start=start: start(work)) for _ in range(rounds)]  # type: ignore[misc]
-        wall, cpu = (statistics.median(values) for values in zip(*times, strict=True))
-        print(f"  {name:28}{wall:14.3f} s to the first answer, {cpu:.3f} s CPU")
+def _measured(servers: Sequence[Server], scenario: _Scenario, rounds: int) -> dict[str, list[Figures]]:
+    found: dict[str, list[Figures]] = {}
+    for _ in range(rounds):
+        for server in servers:
+            if server.name in scenario.servers:
+                try:
+                    found.setdefault(server.name, []).append(scenario.measure(server))
+                except (RuntimeError, OSError) as error:
+                    if server.name != MORPH027:
+                        raise
+                    print(f"{server.name} cannot do it: {scenario.name} ({error})", file=sys.stderr)
+                    found.pop(server.name, None)
+    return found
 
 
 def main() -> int:
     """Measure and print."""
-    parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
+    parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="one short round, to see that it works")
-    parser.add_argument("--only", default="", help="only scenarios whose name holds this")
+    parser.add_argument("--only", default="", metavar="WORD", help="only scenarios whose name holds this")
     chosen = parser.parse_args()
     if not load.wrk_is_there():
         print("wrk is needed for the load (Debian: apt-get install wrk)", file=sys.stderr)
         return 1
-    rounds, seconds = (1, 1) if chosen.quick else (5, 4)
+    rounds, seconds, settle, messages = (1, 1, 1.0, 6_000) if chosen.quick else (5, 2, 10.0, 30_000)
+    results: Results = {}
+
+    def show(name: str, found: dict[str, list[Figures]]) -> None:
+        if found:
+            results[name] = {server: median(figures) for server, figures in found.items()}
+            table(name, results[name])
+
+    began = time.monotonic()
     work = load.temporary_folder()
     try:
-        with (
-            candidates.courier(work) as courier,
-            candidates.bare(work) as bare,
-            _morph027() as morph027,
+        if any(chosen.only in name for name in ("start", "idle, fresh process")):
+            for name, found in _starts(work, min(rounds, 3), settle):
+                show(name, found)
+        scenarios = [scenario for scenario in _scenarios(seconds, messages) if chosen.only in scenario.name]
+        if scenarios:
+            with _servers(work) as servers:
+                for scenario in scenarios:
+                    show(scenario.name, _measured(servers, scenario, rounds))
+        if any(
+            chosen.only in f"{name}, {mode}" for name in ("stand-in for signal-cli", "real signal-cli") for mode in ("json-rpc", "normal")
         ):
-            time.sleep(1)
-            servers = [server for server in (courier, bare, morph027) if server is not None]
-            for name, scenario in _scenarios(seconds).items():
-                if chosen.only not in name:
-                    continue
-                found: dict[str, list[Figures]] = {}
-                for _ in range(rounds):
-                    for server in servers:
-                        if server is not morph027 or _morph027_can(name):
-                            found.setdefault(server.name, []).append(scenario(server))
-                _table(name, {server: _median(figures) for server, figures in found.items()})
-        if chosen.only in "start":
-            print("\nstart")
-            _start(work, rounds)
+            for name, found in _engines(work, rounds, seconds):
+                show(name, found)
     finally:
         shutil.rmtree(work, ignore_errors=True)
+    summary(_TARGETS, results)
+    print(f"\n{time.monotonic() - began:.0f} s")
     return 0
 
 

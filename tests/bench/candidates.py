@@ -10,13 +10,14 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 _TICK = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 REPOSITORY = Path(__file__).resolve().parents[2]
+COURIER, BARE, MORPH027 = "Signal Courier", "bare aiohttp", "python-signal-cli-rest-api"
 
 
 def free_port() -> int:
@@ -26,9 +27,9 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Server:
-    """A running candidate."""
+    """A running candidate. CPU and memory are those of its own process; with `workers` also of the processes it has started."""
 
     name: str
     port: int
@@ -37,6 +38,7 @@ class Server:
     """Where its own daemon listens: nobody else hears what is pushed there."""
     first_answer: float
     """Seconds from the start of the process to its first answer."""
+    workers: bool = False
 
     @property
     def base(self) -> str:
@@ -45,21 +47,32 @@ class Server:
 
     def cpu(self) -> float:
         """CPU seconds used so far."""
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / _TICK
+        return sum(_cpu(process) for process in self._processes())
 
     def memory(self) -> float:
         """Resident memory now, in MiB."""
-        return int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1]) * _PAGE / 2**20
+        return sum(int((process / "statm").read_text().split()[1]) for process in self._processes()) * _PAGE / 2**20
 
     def peak(self) -> float:
         """Largest resident memory since `forget_peak`, in MiB."""
-        status = Path(f"/proc/{self.process.pid}/status").read_text()
-        return int(status.partition("VmHWM:")[2].split()[0]) / 1024
+        return sum(int((process / "status").read_text().partition("VmHWM:")[2].split()[0]) for process in self._processes()) / 1024
 
     def forget_peak(self) -> None:
         """Begin to watch the peak anew."""
-        Path(f"/proc/{self.process.pid}/clear_refs").write_text("5")
+        for process in self._processes():
+            (process / "clear_refs").write_text("5")
+
+    def _processes(self) -> list[Path]:
+        found = [Path(f"/proc/{self.process.pid}")]
+        if self.workers:
+            for process in found:
+                found += [Path(f"/proc/{child}") for child in (process / "task" / process.name / "children").read_text().split()]
+        return found
+
+
+def _cpu(process: Path) -> float:
+    fields = (process / "stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICK
 
 
 def _wait_for(url: str, process: subprocess.Popen[bytes], deadline: float) -> float:
@@ -84,16 +97,18 @@ def _environment(extra: Mapping[str, str]) -> dict[str, str]:
 
 @contextlib.contextmanager
 def _run(arguments: Sequence[str], extra: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-    process = subprocess.Popen(arguments, env=_environment(extra), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        arguments, env=_environment(extra), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
     try:
         yield process
     finally:
         process.send_signal(signal.SIGTERM)
-        try:
+        with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # and what it may have started
+        process.wait()
 
 
 @contextlib.contextmanager
@@ -114,22 +129,28 @@ def _listens(port: int) -> bool:
 
 
 @contextlib.contextmanager
-def courier(work: Path, extra: Mapping[str, str] | None = None) -> Iterator[Server]:
-    """This service, attached to a daemon of its own, with its usual settings."""
+def courier(work: Path) -> Iterator[Server]:
+    """This service, attached to a fast daemon of its own, with its usual settings."""
+    backend = str(work / f"daemon-{free_port()}")
+    with daemon(backend), _courier(work, {"MODE": "json-rpc", "SIGNAL_CLI_SOCKET": f"unix:{backend}"}, backend) as server:
+        yield server
+
+
+@contextlib.contextmanager
+def supervising(work: Path, signal_cli: Path, mode: str) -> Iterator[Server]:
+    """This service with a signal-cli that it starts itself: at once, or with the first call (`MODE=normal`)."""
+    with _courier(work, {"MODE": mode, "SIGNAL_CLI": str(signal_cli)}, "") as server:
+        yield server
+
+
+@contextlib.contextmanager
+def _courier(work: Path, settings: Mapping[str, str], backend: str) -> Iterator[Server]:
     port = free_port()
     data = work / f"courier-{port}"
-    backend = str(work / f"daemon-{port}")
-    settings = {
-        "PORT": str(port),
-        "MODE": "json-rpc",
-        "SIGNAL_CLI_SOCKET": f"unix:{backend}",
-        "COURIER_DATA_DIR": str(data),
-        "SIGNAL_CLI_CONFIG_DIR": str(data / "signal-cli"),
-        **(extra or {}),
-    }
-    with daemon(backend), _run([sys.executable, "-m", "signal_courier", "serve"], settings) as process:
+    own = {"PORT": str(port), "COURIER_DATA_DIR": str(data), "SIGNAL_CLI_CONFIG_DIR": str(data / "signal-cli")}
+    with _run([sys.executable, "-m", "signal_courier", "serve"], {**own, **settings}) as process:
         first_answer = _wait_for(f"http://127.0.0.1:{port}/v1/health", process, 20)
-        yield Server("Signal Courier", port, process, backend, first_answer)
+        yield Server(name=COURIER, port=port, process=process, backend=backend, first_answer=first_answer)
     shutil.rmtree(data, ignore_errors=True)
 
 
@@ -140,11 +161,11 @@ def bare(work: Path) -> Iterator[Server]:
     backend = str(work / f"daemon-{port}")
     with daemon(backend), _run([sys.executable, "-m", "tests.bench.bare", str(port), backend], {}) as process:
         first_answer = _wait_for(f"http://127.0.0.1:{port}/v1/about", process, 20)
-        yield Server("bare aiohttp", port, process, backend, first_answer)
+        yield Server(name=BARE, port=port, process=process, backend=backend, first_answer=first_answer)
 
 
 @contextlib.contextmanager
-def morph027(python: Path) -> Iterator[Server]:
+def morph027(program: Path) -> Iterator[Server]:
     """python-signal-cli-rest-api from an environment of its own, over TCP (it knows no better)."""
     port, backend_port = free_port(), free_port()
     names = {
@@ -155,12 +176,6 @@ def morph027(python: Path) -> Iterator[Server]:
         "JSONRPC_PORT": str(backend_port),
     }
     settings = {f"PYTHON_SIGNAL_CLI_REST_API_{name}": value for name, value in names.items()} | {"PYTHONPATH": ""}
-    with daemon(str(backend_port)), _run([str(python.parent / "python-signal-cli-rest-api")], settings) as process:
+    with daemon(str(backend_port)), _run([str(program)], settings) as process:
         first_answer = _wait_for(f"http://127.0.0.1:{port}/v1/about", process, 20)
-        yield Server("python-signal-cli-rest-api", port, process, str(backend_port), first_answer)
-
-
-def start_time(start: Callable[[], contextlib.AbstractContextManager[Server]]) -> tuple[float, float]:
-    """Seconds from the start of the process to its first answer, and the CPU seconds it took."""
-    with start() as server:
-        return server.first_answer, server.cpu()
+        yield Server(name=MORPH027, port=port, process=process, backend=str(backend_port), first_answer=first_answer, workers=True)

@@ -68,8 +68,9 @@ class Sender:
         Raises `Stalled` when the client does not read for too long, `ConnectionResetError` when it goes away.
         """
         try:
-            async with asyncio.timeout(STALLED_AFTER):
-                await self._protocol._drain_helper()  # noqa: SLF001  # aiohttp shows its flow control only to its own writers
+            if self._transport.get_write_buffer_size():
+                async with asyncio.timeout(STALLED_AFTER):
+                    await self._protocol._drain_helper()  # noqa: SLF001  # aiohttp shows its flow control only to its own writers
         except TimeoutError:
             raise Stalled("the client does not read") from None
         if self._transport.is_closing():

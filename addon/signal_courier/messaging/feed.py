@@ -79,7 +79,8 @@ class Feed:
         self._waiting: dict[str | None, set[asyncio.Future[None]]] = {}
         self._slices: OrderedDict[tuple[str, int], asyncio.Task[Batch | None]] = OrderedDict()
         self._watchers = asyncio.Event()
-        """Set, and replaced, whenever a consumer begins to wait."""
+        """Set, and replaced, when a consumer begins to wait while somebody waits for that."""
+        self._watched = 0
         self._closed = False
         self._observers: list[Observer] = []
 
@@ -136,6 +137,14 @@ class Feed:
             self._purged[account] = max(last, self._purged.get(account, 0))
         self._slices.clear()
 
+    def let_go(self) -> None:
+        """Give the frames in memory back, and what was made of them; who lags reads them from the store."""
+        self._order.clear()
+        self._tails.clear()
+        self._slices.clear()
+        self._floors = dict(self._heads)
+        self._bytes = self._frames = 0
+
     async def read(self, account: str, after: int) -> Batch | None:
         """The next frames of an account behind an id, `None` when there are none now."""
         if self.head(account) <= after:
@@ -168,8 +177,9 @@ class Feed:
             future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             waiting = self._waiting.setdefault(account, set())
             waiting.add(future)
-            self._watchers.set()
-            self._watchers = asyncio.Event()
+            if self._watched:
+                self._watchers.set()
+                self._watchers = asyncio.Event()
             try:
                 await future
             finally:
@@ -181,8 +191,12 @@ class Feed:
 
     async def watched(self, account: str | None) -> None:
         """Wait until a consumer waits for the account's next frame (`None`: for a frame of any account)."""
-        while not self._waiting.get(account):
-            await self._watchers.wait()
+        self._watched += 1
+        try:
+            while not self._waiting.get(account):
+                await self._watchers.wait()
+        finally:
+            self._watched -= 1
 
     def _append(self, batch: Batch) -> None:
         self._heads[batch.account] = batch.last

@@ -15,6 +15,7 @@ from signal_courier.messaging.events import EventLog
 from signal_courier.messaging.feed import Feed
 from signal_courier.messaging.inbox import Inbox
 from signal_courier.messaging.people import People
+from signal_courier.messaging.quiet import Quiet
 from signal_courier.messaging.read_receipts import send_read_receipts
 from signal_courier.messaging.receive_webhook import ReceiveWebhook
 from signal_courier.messaging.retention import AttachmentRetention, MessageRetention, Retention, UploadRetention
@@ -84,6 +85,7 @@ class Receiving:
                 AttachmentRetention(options.attachments_dir, self._clock, days=options.attachment_days),
                 UploadRetention(options.uploads, self._clock, days=options.attachment_days),
             ).run,
+            Quiet(self.feed).run,
         ]
         if options.webhook_url:
             parts.append(ReceiveWebhook(options.webhook_url, self._table, self.feed, self._consumers).run)

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from signal_courier.model.recipients import GroupId, Number, Pni, Recipient, Username
 from tests.service.golden.recordings import BackendCall
 
 _ANN, _BEN = "+4915100000001", "+4915100000002"
@@ -146,3 +147,35 @@ DEVIATIONS: Final[Mapping[str, Deviation]] = {
     "register double pct": _S5_REGISTER,
     "verify pin": Deviation(id="S5", why=_S5_REGISTER.why, response={"status": "verified"}),
 }  # fmt: skip
+
+RESOLVED_RECIPIENTS: Final[Mapping[str, Recipient | None]] = {
+    "+49 151 000": Number("+49151000"),
+    "": None,
+    "4915100000002": Number("+4915100000002"),
+    f"PNI:{_UUID}": Pni(_UUID),
+    "u:test.42": Username("test.42"),
+    _GROUP: GroupId(_GROUP),
+}
+"""Recorded recipients of `inputs.json` that upstream sent out as usernames, or as they were; `None`: refused here."""
+
+MENDED_STYLES: Final[Mapping[str, tuple[str, list[str]]]] = {
+    # an unclosed marker stays in the text
+    "unclosed mono": ("`x", []),
+    "escaped backtick": ("`a`", []),
+    "bold then triple": ("a*", ["0:1:BOLD"]),
+    # crossed and adjacent styles are all there
+    "crossed": ("a b c", ["0:3:BOLD", "2:3:ITALIC"]),
+    "triple open bold close": ("a b", ["0:1:BOLD", "0:3:ITALIC"]),
+    "triple open italic close": ("a b", ["0:1:ITALIC", "0:3:BOLD"]),
+    "five stars": ("x", ["0:1:BOLD", "0:1:ITALIC"]),
+    "adjacent italics": ("ab", ["0:1:ITALIC", "1:1:ITALIC"]),
+    # no empty ranges
+    "six stars": ("******", []),
+    "double backtick": ("a", ["0:1:MONOSPACE"]),
+    "triple backtick": ("a", ["0:1:MONOSPACE"]),
+    # a marker inside a word is text
+    "escape before text": ("\\a*b*", []),
+    # an escaped backslash before a style
+    "escaped backslash": ("\\a", ["1:1:ITALIC"]),
+}
+"""Observed cases of `text-style.json` that show a defect of upstream, and the text and styles that are given here instead."""

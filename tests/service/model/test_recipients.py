@@ -24,6 +24,7 @@ from signal_courier.model.recipients import (
     parse_number,
     parse_recipient,
 )
+from tests.service.golden.deviations import RESOLVED_RECIPIENTS
 
 DATA = Path(__file__).parents[2] / "data" / "inputs.json"
 CASES = json.loads(DATA.read_text())["recipient_cases"]
@@ -31,16 +32,6 @@ CASES = json.loads(DATA.read_text())["recipient_cases"]
 INTERNAL = "Pmpi+EfPWmsxiomLe9Nx2XF9HOE483p6iKiFj65iMwI="
 EXTERNAL = "group.UG1waStFZlBXbXN4aW9tTGU5TngyWEY5SE9FNDgzcDZpS2lGajY1aU13ST0="
 UUID = "11111111-1111-4111-8111-111111111111"
-
-# Recorded inputs that are resolved here, although upstream sent them out as usernames or as they were. None: refused.
-DEVIATIONS: dict[str, Recipient | None] = {
-    "+49 151 000": Number("+49151000"),
-    "": None,
-    "4915100000002": Number("+4915100000002"),
-    f"PNI:{UUID}": Pni(UUID),
-    "u:test.42": Username("test.42"),
-    INTERNAL: GroupId(INTERNAL),
-}
 
 
 def _as_recorded(recipient: Recipient) -> tuple[str, object]:
@@ -53,7 +44,7 @@ def _as_recorded(recipient: Recipient) -> tuple[str, object]:
             return "recipient", [str(recipient)]
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if case["input"] not in DEVIATIONS], ids=lambda case: case["input"])
+@pytest.mark.parametrize("case", [case for case in CASES if case["input"] not in RESOLVED_RECIPIENTS], ids=lambda case: case["input"])
 def test_a_recorded_recipient_goes_where_it_went(case: dict[str, object]) -> None:
     text = str(case["input"])
     if case["status"] == 400:
@@ -64,7 +55,7 @@ def test_a_recorded_recipient_goes_where_it_went(case: dict[str, object]) -> Non
         assert _as_recorded(parse_recipient(text)) == (case["goes_to"], case["value"])
 
 
-@pytest.mark.parametrize("text, expected", DEVIATIONS.items())
+@pytest.mark.parametrize("text, expected", RESOLVED_RECIPIENTS.items())
 def test_what_upstream_sent_to_nobody_is_resolved_or_refused(text: str, expected: Recipient | None) -> None:
     assert any(case["input"] == text for case in CASES)
     if expected is None:

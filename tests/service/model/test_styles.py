@@ -9,30 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from signal_courier.model.styles import StyledText, parse_styled, unescape
+from tests.service.golden.deviations import MENDED_STYLES
 
 DATA = json.loads((Path(__file__).parents[2] / "data" / "text-style.json").read_text())
-
-# Observed cases that show a defect, and what is given here instead.
-MENDED: dict[str, tuple[str, list[str]]] = {
-    # an unclosed marker stays in the text
-    "unclosed mono": ("`x", []),
-    "escaped backtick": ("`a`", []),
-    "bold then triple": ("a*", ["0:1:BOLD"]),
-    # crossed and adjacent styles are all there
-    "crossed": ("a b c", ["0:3:BOLD", "2:3:ITALIC"]),
-    "triple open bold close": ("a b", ["0:1:BOLD", "0:3:ITALIC"]),
-    "triple open italic close": ("a b", ["0:1:ITALIC", "0:3:BOLD"]),
-    "five stars": ("x", ["0:1:BOLD", "0:1:ITALIC"]),
-    "adjacent italics": ("ab", ["0:1:ITALIC", "1:1:ITALIC"]),
-    # no empty ranges
-    "six stars": ("******", []),
-    "double backtick": ("a", ["0:1:MONOSPACE"]),
-    "triple backtick": ("a", ["0:1:MONOSPACE"]),
-    # a marker inside a word is text
-    "escape before text": ("\\a*b*", []),
-    # an escaped backslash before a style
-    "escaped backslash": ("\\a", ["1:1:ITALIC"]),
-}
 
 
 @pytest.mark.parametrize("case", DATA["unit_cases"], ids=lambda case: case["name"])
@@ -43,15 +22,15 @@ def test_upstreams_own_cases_hold(case: dict[str, object]) -> None:
 @pytest.mark.parametrize("case", DATA["observed_cases"], ids=lambda case: case["name"])
 def test_observed_cases_hold_or_are_mended(case: dict[str, object]) -> None:
     observed = (case["text"], case["ranges"])
-    expected = MENDED.get(str(case["name"]), observed)
+    expected = MENDED_STYLES.get(str(case["name"]), observed)
     styled = parse_styled(str(case["input"]))
     assert (styled.text, styled.styles) == expected
-    if case["name"] in MENDED:
+    if case["name"] in MENDED_STYLES:
         assert expected != observed
 
 
 def test_every_mended_case_exists() -> None:
-    assert {case["name"] for case in DATA["observed_cases"]} >= MENDED.keys()
+    assert {case["name"] for case in DATA["observed_cases"]} >= MENDED_STYLES.keys()
 
 
 @pytest.mark.parametrize(
