@@ -121,6 +121,8 @@ class EventLog:
         self._idle = asyncio.Event()
         self._idle.set()
         self._waiting: set[asyncio.Future[None]] = set()
+        self._watchers = asyncio.Event()
+        """Set, and replaced, whenever a follower begins to wait."""
         self._parts: OrderedDict[int, asyncio.Task[_Part]] = OrderedDict()
         self._closed = False
 
@@ -243,10 +245,17 @@ class EventLog:
         while self._head <= after and not self._closed:
             future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._waiting.add(future)
+            self._watchers.set()
+            self._watchers = asyncio.Event()
             try:
                 await future
             finally:
                 self._waiting.discard(future)
+
+    async def watched(self, followers: int = 1) -> None:
+        """Wait until at least so many followers wait for what comes next."""
+        while len(self._waiting) < followers:
+            await self._watchers.wait()
 
     def _from_tail(self, after: int) -> _Part:
         entries: list[Entry] = []

@@ -10,6 +10,7 @@ from pathlib import Path
 from signal_courier.engine.base import Engine, OnDemand
 from signal_courier.engine.envelopes import EnvelopeReader
 from signal_courier.messaging.clock import GuardedClock
+from signal_courier.messaging.consumers import Consumers
 from signal_courier.messaging.dropin import DropIn
 from signal_courier.messaging.events import EventLog
 from signal_courier.messaging.feed import Feed
@@ -21,9 +22,10 @@ from signal_courier.messaging.receive_webhook import ReceiveWebhook
 from signal_courier.messaging.retention import AttachmentRetention, MessageRetention, Retention, UploadRetention
 from signal_courier.messaging.schedule import ReceiveSchedule
 from signal_courier.messaging.uploads import Uploads
+from signal_courier.messaging.watch import EngineWatch
 from signal_courier.store.consumers import ConsumerTable
 from signal_courier.store.database import Database
-from signal_courier.store.events import EventTable
+from signal_courier.store.events import EventConsumerTable, EventTable
 from signal_courier.store.inbox import InboxTable
 
 _LOGGER = logging.getLogger(__name__)
@@ -65,6 +67,7 @@ class Receiving:
         self.people = People(engine)
         self.events = EventLog(EventTable(database), EnvelopeReader(self.people), self._clock)
         self.feed.observe(self.events.received)
+        self.consumers = Consumers(EventConsumerTable(database), self.events, self._clock)
         self.inbox = Inbox(self._table, self.feed, engine, self._clock)
         self.dropin = DropIn(self.feed, self._consumers)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -73,12 +76,14 @@ class Receiving:
         """Load what the store knows and begin to work."""
         await self.feed.start()
         await self.events.start()
+        await self.consumers.start()
         await self.dropin.start()
         options = self._options
         parts: list[Callable[[], Coroutine[object, object, None]]] = [
             self.inbox.run,
             self.events.run,
             self.people.run,
+            EngineWatch(self._engine, self.events, self._clock).run,
             self.dropin.run,
             Retention(
                 MessageRetention(self._table, self.feed, self.events, self._clock, days=options.inbox_days, most=options.inbox_max),
