@@ -15,7 +15,9 @@ from aiohttp import web
 from signal_courier import __version__
 from signal_courier.access.scopes import Scope
 from signal_courier.engine import errors
+from signal_courier.http.faces import Face
 from signal_courier.http.field_docs import field_docs
+from signal_courier.http.native import problems as native_problems
 from signal_courier.http.problems import (
     Forbidden,
     NoSpace,
@@ -52,6 +54,8 @@ _TOPICS: Final[Mapping[str, str]] = {
     "Profiles": "Name, text and picture that others see.",
     "Messages": "Send and receive.",
     "Status": "The native API: how the service is, and what its problems mean.",
+    "Events": "The native API: what happens, as it happens and again later.",
+    "signal-cli": "The HTTP face of signal-cli's own daemon.",
     "Reactions": "Emoji on messages.",
     "Receipts": "Tell that a message was read or viewed.",
     "Polls": "Ask, vote, close.",
@@ -87,6 +91,7 @@ _PATH_PARAMETERS: Final[Mapping[str, tuple[str, Json, str]]] = {
     "token": ("The code from the SMS or call.", {"type": "string", "minLength": 1}, "123-456"),
     "deviceId": ("The device's number in the list of devices.", {"type": "string", "minLength": 1}, "2"),
     "token_id": ("The token's id in the list of tokens.", {"type": "string", "minLength": 1}, "tok_5f0c2bd0d4a1"),
+    "consumer": ("The consumer's name.", {"type": "string", "minLength": 1}, "home-assistant"),
     "call_id": ("The call's id in the list of calls.", {"type": "string", "minLength": 1}, "123456789"),
 }  # fmt: skip
 """Description, schema, example."""
@@ -136,6 +141,8 @@ class _Schemas:
         self._by_type = {id(kind): schema for kind, schema in zip(distinct, found, strict=True)}
         self._types = distinct  # their ids are in use
         self.components: dict[str, Json] = components
+        (_,), native = msgspec.json.schema_components([native_problems.Problem], ref_template=_REFS)
+        self.components["NativeProblem"] = native["Problem"]
         self._describe(_structs_in(distinct))
         queries = {_reference(self._by_type[id(route.query)]) for route in routes if route.query is not None}
         self._queries = {name: self.components.pop(name) for name in queries}
@@ -241,6 +248,8 @@ def _content(schema: Json, example: Example) -> Json:
 
 
 def _responses(route: Route, schemas: _Schemas) -> Json:
+    if route.face is Face.NATIVE:
+        return _native_responses(route, schemas)
     responses: Json = {status: {"$ref": f"#/components/responses/{_SHARED[status].name}"} for status in _shared_by(route)}
     if route.body is not None or route.uploads or route.query is not None or "{" in route.path:
         text = "The request is wrong, or signal-cli refused it; the text says why."
@@ -260,11 +269,29 @@ def _responses(route: Route, schemas: _Schemas) -> Json:
     return dict(sorted(responses.items()))
 
 
+def _native_responses(route: Route, schemas: _Schemas) -> Json:
+    """Those of the native API, whose problems are RFC 9457."""
+    statuses = dict.fromkeys([*_shared_by(route), "404"])
+    if route.body is not None or route.uploads or route.query is not None or "{" in route.path:
+        statuses["400"] = None
+    responses: Json = {status: {"$ref": "#/components/responses/NativeProblem"} for status in statuses}
+    for answer in route.answers:
+        known = responses.get(str(answer.status), {})
+        response = _response(answer, schemas)
+        content = {**known.get("content", {}), **response.get("content", {})}
+        responses[str(answer.status)] = response | ({"content": content} if content else {})
+    if route.websocket:
+        responses["101"] = {"description": "The connection is a WebSocket now."}
+    return dict(sorted(responses.items()))
+
+
 def _response(answer: Answer, schemas: _Schemas) -> Json:
     if answer.type is Problem:
         example = answer.example or _told(problem(answer.description.rstrip("."), answer.status))
         return _problem(answer.description, answer.status, example)
     response: Json = {"description": answer.description}
+    if answer.media == native_problems.MEDIA:
+        return {"$ref": "#/components/responses/NativeProblem"}
     if answer.media != _JSON:
         response["content"] = {answer.media: {"schema": {"type": "string", "format": "binary"}}}
     elif answer.type is not None:
@@ -321,7 +348,18 @@ def _shared_by(route: Route) -> Sequence[str]:
 
 
 def _shared_responses() -> Json:
-    return {shared.name: _problem(shared.description, int(status), _example_of(shared.error)) for status, shared in _SHARED.items()}
+    native: Json = {
+        "description": "A problem (RFC 9457); decide by its `type`.",
+        "content": {
+            native_problems.MEDIA: _content(
+                {"$ref": _REFS.format(name="NativeProblem")}, msgspec.to_builtins(native_problems.problem("forbidden"))
+            )
+        },
+        "headers": {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}}},
+    }
+    return {"NativeProblem": native} | {
+        shared.name: _problem(shared.description, int(status), _example_of(shared.error)) for status, shared in _SHARED.items()
+    }
 
 
 def _example_of(error: Exception) -> Example:

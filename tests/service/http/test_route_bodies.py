@@ -6,18 +6,20 @@ import msgspec
 import pytest
 
 from signal_courier.http import tables
+from signal_courier.http.faces import Face
 from signal_courier.http.lenient import decode
 from signal_courier.http.problems import UndecodableBody
 from signal_courier.http.routing import Route
 
 WITH_BODY = [route for table in tables.TABLES for route in table if route.body is not None]
+LENIENT = [route for route in WITH_BODY if route.face is Face.COMPAT]
 
 
 def _example_id(route: Route) -> str:
     return f"{route.method} {route.path}"
 
 
-@pytest.mark.parametrize("route", WITH_BODY, ids=_example_id)
+@pytest.mark.parametrize("route", LENIENT, ids=_example_id)
 def test_a_body_of_nulls_is_a_body_without_values(route: Route) -> None:
     assert route.body is not None
     names = [field.encode_name for field in msgspec.structs.fields(route.body)]

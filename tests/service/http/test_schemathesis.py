@@ -63,6 +63,8 @@ REAL: dict[str, tuple[Any, ...]] = {
     "device_name": ("Kitchen",),
 }
 """What exists in the simulated network, by the names that routes have for it."""
+PAGED = {"GET /api/v2/events"}
+"""An answer that never ends is none to compare: here they come as pages."""
 
 
 @pytest.fixture
@@ -90,6 +92,8 @@ def test_every_answer_is_documented(label: str, mode: GenerationMode, address: s
         def check(case: schemathesis.Case, choices: Any) -> None:
             for values in (case.path_parameters, case.query, case.body):
                 _make_real(values, choices)
+            if label in PAGED:
+                case.query = {"wait": 0} | case.query
             case.call_and_validate(base_url=address, session=session, checks=CHECKS, timeout=20)
 
         with contextlib.suppress(Unsatisfiable):  # no request to this operation can be broken
@@ -100,7 +104,7 @@ def _make_real(values: Any, choices: Any) -> None:
     """Put what exists in place of what was made up, three times in four."""
     if isinstance(values, dict):
         for name in values:
-            if name == "timeout" and isinstance(values[name], int):
+            if name in ("timeout", "wait") and isinstance(values[name], int):
                 values[name] = min(values[name], 0)  # nobody waits for messages here
             elif name in REAL and choices.random() < 0.75:
                 values[name] = choices.choice(REAL[name])

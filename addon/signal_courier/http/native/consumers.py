@@ -10,7 +10,7 @@ from signal_courier.access.scopes import Scope
 from signal_courier.http.answers import empty, json_answer
 from signal_courier.http.call import Call
 from signal_courier.http.faces import Face
-from signal_courier.http.native.problems import Problem
+from signal_courier.http.native.problems import MEDIA
 from signal_courier.http.routing import Answer, RouteTable
 from signal_courier.messaging.consumers import Consumer
 from signal_courier.model.errors import MissingThing
@@ -59,7 +59,7 @@ _EXAMPLE = {
     "name": "home-assistant", "position": 4711, "lag": 2, "missed": 0, "connections": 1, "created_at": 1795220000000,
     "seen_at": 1795221024400, "token": None,
 }  # fmt: skip
-_MISSING = Answer(404, "No such consumer.", Problem, media="application/problem+json")
+_MISSING = Answer(404, "No such consumer.", media=MEDIA)
 
 
 @routes.add(
@@ -91,9 +91,9 @@ async def get_consumer(call: Call[None, None]) -> web.StreamResponse:
     answers=[Answer(200, "The consumer, made now or there already.", ConsumerInfo, example=_EXAMPLE)],
 )  # fmt: skip
 async def put_consumer(call: Call[NewConsumer, None]) -> web.StreamResponse:
-    """Make a consumer of events before it connects, so that everything from now on waits for it.
+    """Make a consumer of events.
 
-    One that is there already stays as it is.
+    Before it connects, so that everything from now on waits for it. One that is there already stays as it is.
     """
     receiving, name, after = call.services.receiving, call.path["consumer"], call.body.after
     if after == 0:
