@@ -24,7 +24,9 @@ from signal_courier.messaging.accounts import Accounts
 from signal_courier.messaging.delivery import Delivery
 from signal_courier.messaging.fetching import Fetcher
 from signal_courier.messaging.linking import Linking
-from signal_courier.messaging.outbox import Outbox
+from signal_courier.messaging.outbox import Outbox, OutboxOptions, status_event
+from signal_courier.messaging.outbox_content import KeptFiles
+from signal_courier.messaging.outbox_queue import QueueOptions
 from signal_courier.messaging.received import ReceivedFiles
 from signal_courier.messaging.receiving import Receiving, ReceivingOptions
 from signal_courier.messaging.registration import Registration
@@ -36,6 +38,9 @@ from signal_courier.store.audit import AuditTable
 from signal_courier.store.database import Database
 from signal_courier.store.tokens import TokenTable
 from signal_courier.store.votes import VoteTable
+
+_DRAIN = 1.5
+"""Seconds that queued messages in flight have at the stop."""
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -56,7 +61,6 @@ class Courier:
             data_dir=settings.data_dir,
             default=settings.trust_new_identities,
         )
-        self.outbox = Outbox(Delivery(self.commands, self.trust))
         self.staging = _staging_of(settings, self.commands)
         self.database = Database(settings.database)
         self.tokens = Tokens(TokenTable(self.database), settings.outside_token())
@@ -75,6 +79,19 @@ class Courier:
                 schedule_seconds=settings.auto_receive_timeout,
                 schedule_read_receipts=settings.auto_receive_send_read_receipts,
             ),
+        )
+        self.outbox = Outbox(
+            self.database,
+            self.engine,
+            Delivery(self.commands, self.trust),
+            KeptFiles(settings.outbox_dir.absolute()),
+            self.receiving.feed,
+            OutboxOptions(
+                days=settings.outbox_days,
+                resend=settings.resend,
+                queue=QueueOptions(per_minute=settings.pace, settle=settings.reconcile_seconds),
+            ),
+            on_status=lambda status: self.receiving.events.publish(status_event(status)),
         )
         self.services = Services(
             settings=settings,
@@ -108,15 +125,17 @@ class Courier:
         self.first_token = await make_first_token(self.settings, self.tokens)
         await self.audit.start()
         await self.receiving.start()
+        await self.outbox.start()
         await self.server.start()
         await self.engine.start(self.receiving.inbox.accept)
 
     async def stop(self) -> None:
         """Stop within 5 s: first no new requests, then signal-cli, then the database."""
         self.receiving.release()
-        await self.server.stop()
+        await asyncio.gather(self.server.stop(), self.outbox.drain(_DRAIN))
         await self.linking.stop()
         await self.engine.stop()
+        await self.outbox.stop()
         await self.receiving.stop()
         await self.audit.stop()
         await self.tokens.stop()
@@ -125,7 +144,7 @@ class Courier:
 
 def prepare_folders(settings: Settings) -> None:
     """Make our folders, private to this user, and empty the temporary one."""
-    for folder in (settings.data_dir, settings.spool_dir, settings.uploads_dir):
+    for folder in (settings.data_dir, settings.spool_dir, settings.uploads_dir, settings.outbox_dir):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     for left in settings.spool_dir.iterdir():
         if left.is_dir() and not left.is_symlink():

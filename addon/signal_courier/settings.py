@@ -206,6 +206,17 @@ class Settings:
     )
     inbox_days: int = _setting(30, "COURIER_INBOX_DAYS", _whole(1, 3650), "days for which received messages are kept")
     inbox_max: int = _setting(100_000, "COURIER_INBOX_MAX", _whole(100, 10_000_000), "how many received messages are kept at most")
+    outbox_days: int = _setting(30, "COURIER_OUTBOX_DAYS", _whole(1, 3650), "days for which sent messages and their states are kept")
+    pace: int = _setting(60, "COURIER_PACE", _whole(0, 10_000), "queued messages a minute and account, 0 = no limit")
+    resend: bool = _setting(
+        False,
+        "COURIER_RESEND",
+        _flag,
+        "send again what may have been sent when something died; false = report it as unknown",
+    )
+    reconcile_seconds: int = _setting(
+        20, "COURIER_RECONCILE_SECONDS", _whole(1, 3600), "seconds for which a receipt may tell whether such a message was sent"
+    )
     attachment_days: int = _setting(30, "COURIER_ATTACHMENT_DAYS", _whole(1, 3650), "days for which received attachments are kept")
     idle_minutes: int = _setting(
         2, "COURIER_IDLE_MINUTES", _whole(1, 1440), "minutes without a call after which MODE=normal stops signal-cli"
@@ -379,6 +390,11 @@ class Settings:
     def uploads_dir(self) -> Path:
         """Where attachments lie that were uploaded to be sent later."""
         return self.data_dir / "uploads"
+
+    @property
+    def outbox_dir(self) -> Path:
+        """Where the attachments of messages lie that wait to be sent."""
+        return self.data_dir / "outbox"
 
     @property
     def attachments_dir(self) -> Path:

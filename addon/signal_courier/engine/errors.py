@@ -17,6 +17,9 @@ class EngineError(Exception):
     `response` the partial result (`data.response`), as JSON bytes.
     """
 
+    uncertain = False
+    """Whether it may have done what was asked all the same: the answer was lost, not the request."""
+
     def __init__(self, message: str, *, code: int | None = None, response: msgspec.Raw | None = None) -> None:
         super().__init__(message)
         self.message = message
@@ -30,6 +33,8 @@ class EngineUnavailable(EngineError):
 
 class EngineTimeout(EngineError):
     """signal-cli did not answer within the deadline; whether it did what was asked is unknown."""
+
+    uncertain = True
 
 
 class Unsupported(EngineError):
@@ -210,6 +215,12 @@ def results_of(error: EngineError) -> list[SendResult]:
 def failed_results(results: Iterable[SendResult]) -> list[SendResult]:
     """Those recipients that the message did not reach."""
     return [result for result in results if result.type != "SUCCESS"]
+
+
+def lost_answer[E: EngineError](error: E) -> E:
+    """The same error, marked as one after which nobody knows whether signal-cli did what was asked."""
+    error.uncertain = True
+    return error
 
 
 def needs_version(what: str, since: str, running: str | None) -> Unsupported:

@@ -16,7 +16,16 @@ import msgspec
 from signal_courier.engine.address import Address, open_connection, quick_ack
 from signal_courier.engine.base import EnvelopeSink, Json, Params
 from signal_courier.engine.deadlines import deadline_of
-from signal_courier.engine.errors import EngineError, EngineFault, EngineTimeout, EngineUnavailable, Rejected, RpcError, error_of
+from signal_courier.engine.errors import (
+    EngineError,
+    EngineFault,
+    EngineTimeout,
+    EngineUnavailable,
+    Rejected,
+    RpcError,
+    error_of,
+    lost_answer,
+)
 
 _log = logging.getLogger(__name__)
 
@@ -121,7 +130,9 @@ class RpcConnection(asyncio.Protocol):
             async with asyncio.timeout_at(deadline):
                 await self._writable.wait()
         except TimeoutError:
-            raise EngineTimeout(f"signal-cli does not read what is written to it; {method} was not sent") from None
+            unsent = EngineTimeout(f"signal-cli does not read what is written to it; {method} was not sent")
+            unsent.uncertain = False
+            raise unsent from None
 
     def _flush(self) -> None:
         lines = self._outgoing
@@ -202,7 +213,8 @@ class RpcConnection(asyncio.Protocol):
         reason = f": {exc}" if exc else ""
         for future, _, method in self._calls.values():
             if not future.done():
-                future.set_exception(EngineUnavailable(f"The connection to signal-cli dropped before it answered {method}{reason}"))
+                lost = EngineUnavailable(f"The connection to signal-cli dropped before it answered {method}{reason}")
+                future.set_exception(lost_answer(lost))
         self._incoming.clear()
 
     def _last_gasp(self) -> Iterator[bytes]:
@@ -283,7 +295,7 @@ class RpcConnection(asyncio.Protocol):
         found = _ID.search(line)
         call = self._calls.get(int(found[1])) if found else None
         if call is not None and not call[0].done():
-            call[0].set_exception(EngineFault(f"signal-cli answered {call[2]} with something that is not JSON-RPC"))
+            call[0].set_exception(lost_answer(EngineFault(f"signal-cli answered {call[2]} with something that is not JSON-RPC")))
 
     def _take_notification(self, method: str, params: msgspec.Raw) -> None:
         if method != "receive":

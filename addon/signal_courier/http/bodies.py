@@ -7,7 +7,7 @@ async with read_body(request, SendMessage, spool=folder) as body:
 import asyncio
 from pathlib import Path
 from types import TracebackType
-from typing import Final
+from typing import Final, Protocol
 
 import aiohttp
 from aiohttp import http_exceptions, web
@@ -37,6 +37,13 @@ def lost_body(error: Exception) -> LostBody:
     return LostBody(" ".join(str(error).split()) or type(error).__name__)
 
 
+class Digest(Protocol):
+    """Something of `hashlib`."""
+
+    def update(self, data: bytes, /) -> None:
+        """Take the next bytes."""
+
+
 class read_body[T]:  # noqa: N801  # used like a function
     """Read and decode the body of a request, for the time of a `with` block.
 
@@ -48,6 +55,7 @@ class read_body[T]:  # noqa: N801  # used like a function
         limit: Bytes (after decompression).
         stall: Seconds without a byte.
         deadline: Seconds in all.
+        digest: Takes the bytes as they come.
 
     Raises:
         UndecodableBody: It is no JSON, not of this type, or empty.
@@ -58,7 +66,7 @@ class read_body[T]:  # noqa: N801  # used like a function
         NoSpace: The spool folder does not take it.
     """
 
-    __slots__ = ("_deadline", "_limit", "_optional", "_request", "_spool", "_stall", "_stream", "_type")
+    __slots__ = ("_deadline", "_digest", "_limit", "_optional", "_request", "_spool", "_stall", "_stream", "_type")
 
     def __init__(
         self,
@@ -70,6 +78,7 @@ class read_body[T]:  # noqa: N801  # used like a function
         limit: int = LIMIT,
         stall: float = STALL,
         deadline: float = DEADLINE,
+        digest: Digest | None = None,
     ) -> None:
         self._request = request
         self._type = type_
@@ -78,13 +87,17 @@ class read_body[T]:  # noqa: N801  # used like a function
         self._limit = limit
         self._stall = stall
         self._deadline = deadline
+        self._digest = digest
         self._stream: JsonStream | None = None
 
     async def __aenter__(self) -> T:
         content = self._request.content
         try:
             if content.is_eof():  # the usual case: it came along with the head
-                return self._decode(content.read_nowait(-1))
+                raw = content.read_nowait(-1)
+                if self._digest is not None:
+                    self._digest.update(raw)
+                return self._decode(raw)
             return self._decode(await self._read())
         except LOST as error:
             self._discard()
@@ -127,6 +140,8 @@ class read_body[T]:  # noqa: N801  # used like a function
                     patience.reschedule(min(clock() + self._stall, end))
                     size += len(piece)
                     self._check(size)
+                    if self._digest is not None:
+                        self._digest.update(piece)
                     if self._stream is not None:
                         self._stream.feed(piece)
                         continue

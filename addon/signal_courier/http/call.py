@@ -1,6 +1,6 @@
 """One request, decoded: what a handler gets."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from urllib.parse import unquote_to_bytes
 
 from aiohttp import web
@@ -8,15 +8,18 @@ from aiohttp import web
 from signal_courier.access.caller import Caller
 from signal_courier.http.problems import NotAllowed
 from signal_courier.http.services import Services
+from signal_courier.messaging.delivery import Outcome
+from signal_courier.messaging.outbox import Terms
 from signal_courier.model.dialects import Dialect
 from signal_courier.model.errors import InvalidValue
+from signal_courier.model.messages import Sendable
 from signal_courier.model.recipients import Recipient, parse_number
 
 
 class Call[B, Q]:
     """A request on its way through a handler. `body` and `query` are what the route declared, `None` otherwise."""
 
-    __slots__ = ("body", "caller", "checked_account", "dialect", "path", "query", "request", "services")
+    __slots__ = ("body", "caller", "checked_account", "dialect", "path", "query", "request", "services", "terms")
 
     def __init__(
         self,
@@ -27,6 +30,7 @@ class Call[B, Q]:
         body: B,
         query: Q,
         caller: Caller,
+        terms: Terms | None = None,
     ) -> None:
         self.request = request
         self.services = services
@@ -38,6 +42,14 @@ class Call[B, Q]:
         """Who is asking; what the route declares was checked."""
         self.checked_account: str | None = None
         """The account that only the body or the query named, for the audit log."""
+        self.terms = terms
+        """How what it sends is to be sent; `None` = at once, while the caller waits."""
+
+    async def send(self, account: str, recipients: Sequence[Recipient], what: Sendable) -> Outcome:
+        """Send as the caller wants it to be sent; see `Outbox.send`. Raises `NotAllowed`, too."""
+        self.check_account(account)
+        self.check_recipients(recipients)
+        return await self.services.outbox.send(account, recipients, what, self.terms)
 
     @property
     def account(self) -> str:

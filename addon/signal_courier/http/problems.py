@@ -9,6 +9,7 @@ from aiohttp import web
 
 from signal_courier.engine import errors
 from signal_courier.http.answers import json_answer, text_answer
+from signal_courier.messaging.outbox import KeyReused
 from signal_courier.model.errors import InvalidValue, MissingThing, Overloaded, TooLarge
 from signal_courier.store.errors import StoreBusy
 
@@ -83,6 +84,7 @@ class Problem(msgspec.Struct, kw_only=True, omit_defaults=True):
     account: str | None = None
 
 
+KEY_REUSED = "the Idempotency-Key was used for another request"
 UNTRUSTED = "Unable to complete request due to untrusted recipient keys"
 UNREACHABLE = "signal-cli is not available: {reason}"
 RATE_LIMIT_ADVICE = (
@@ -176,6 +178,8 @@ def answer_to(
             answer = problem(error.message, 429)
             answer.headers["Retry-After"] = "60"
             return answer
+        case KeyReused():
+            return problem(f"Couldn't process request - {KEY_REUSED}", 422)
         case StoreBusy():
             answer = problem(str(error), 503)
             answer.headers["Retry-After"] = "5"

@@ -9,6 +9,7 @@ from aiohttp import web
 
 from signal_courier.access.audit import AuditLog
 from signal_courier.access.caller import Caller
+from signal_courier.access.scopes import Scope
 from signal_courier.access.tokens import Tokens
 from signal_courier.http import bodies, problems
 from signal_courier.http.auth import Gate, split_path
@@ -17,9 +18,11 @@ from signal_courier.http.cross_origin import CrossOrigin
 from signal_courier.http.faces import Face, face_of
 from signal_courier.http.listening import Listener
 from signal_courier.http.native import problems as native_problems
+from signal_courier.http.once import Once, accepted_answer, wishes_of
 from signal_courier.http.routing import Match, Route, Router
 from signal_courier.http.services import Services
 from signal_courier.http.tls import Certificate
+from signal_courier.messaging.outbox import Accepted
 from signal_courier.model.errors import InvalidValue
 from signal_courier.model.recipients import parse_number
 
@@ -48,6 +51,7 @@ class HttpServer:
         tokens.on_end = self._hang_up
         self._default_dialect = services.settings.dialect
         self._spool = services.settings.spool_dir
+        self._once = Once(services.outbox)
         self._limit = services.settings.body_limit_mib * 2**20
 
     @property
@@ -150,9 +154,15 @@ class HttpServer:
         if route.body is None:
             visit.call = Call(request, self._services, match.path, dialect, None, query, caller)
             return await route.handler(visit.call)
-        async with bodies.read_body(request, route.body, optional=route.body_optional, spool=self._spool, limit=self._limit) as body:
-            visit.call = Call(request, self._services, match.path, dialect, body, query, caller)
-            return await route.handler(visit.call)
+        wishes = wishes_of(request, match) if route.scope is Scope.SEND else None
+        digest, terms = (wishes.digest, wishes.terms) if wishes is not None else (None, None)
+        async with bodies.read_body(
+            request, route.body, optional=route.body_optional, spool=self._spool, limit=self._limit, digest=digest
+        ) as body:
+            visit.call = call = Call[object, object](request, self._services, match.path, dialect, body, query, caller, terms)
+            if wishes is None or wishes.key is None:
+                return await route.handler(call)
+            return await self._once.serve(caller, wishes, lambda: _answered(call, match))
 
     def _no_route(self, target: str) -> web.Response:
         path = target.partition("?")[0]
@@ -183,8 +193,22 @@ def _abort(visits: Iterable[_Visit]) -> None:
             visit.request.transport.abort()
 
 
+async def _answered(call: Call[object, object], match: Match) -> web.Response:
+    """The answer of a handler, whatever happens: an error's words too can be what is remembered."""
+    try:
+        answer = await match.route.handler(call)
+    except asyncio.CancelledError:
+        raise
+    except Exception as error:  # noqa: BLE001  # as in `_handle`
+        return _worded(error, match, call.request.raw_path)
+    assert isinstance(answer, web.Response)
+    return answer
+
+
 def _worded(error: Exception, match: Match | None, target: str) -> web.Response:
     """The answer that an error becomes, in the words of the face that the request speaks to."""
+    if isinstance(error, Accepted):
+        return accepted_answer(error)
     face = match.route.face if match is not None else face_of(target)
     if face is Face.NATIVE:
         return native_problems.answer_to(error, _account_in(match))

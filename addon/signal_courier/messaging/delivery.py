@@ -32,6 +32,9 @@ from signal_courier.model.recipients import GroupId, Recipient, Username
 
 SUCCESS = "SUCCESS"
 IDENTITY_FAILURE = "IDENTITY_FAILURE"
+_STORY = "recipient: a story goes to all contacts or to one group"
+UNCERTAIN = "TIMEOUT_FAILURE"
+"""The reason of those whom it may have reached all the same."""
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):
@@ -206,7 +209,7 @@ class Delivery:
                 )
             case Story():
                 if target.persons or target.usernames:
-                    raise InvalidValue("recipient", "recipient: a story goes to all contacts or to one group")
+                    raise InvalidValue("recipient", _STORY)
                 group = target.group.internal if target.group is not None else None
                 return self._commands.send_story(account, attachment=what.attachment, group_id=group, no_replies=not what.replies)
 
@@ -270,6 +273,16 @@ def split(recipients: Sequence[Recipient]) -> list[Target]:
     ]
 
 
+def check_possible(recipients: Sequence[Recipient], what: Sendable) -> None:
+    """Raise `InvalidValue` where this kind of thing cannot be sent to this kind of recipient."""
+    if isinstance(what, Receipt | Story):
+        for target in split(recipients):
+            if isinstance(what, Receipt):
+                _one_person(target, "receipts")
+            elif target.persons or target.usernames:
+                raise InvalidValue("recipient", _STORY)
+
+
 def _target_of(recipient: Recipient) -> Target:
     if isinstance(recipient, GroupId):
         return Target(group=recipient)
@@ -331,14 +344,12 @@ def _joined(targets: Sequence[Target], answers: Sequence[SendAnswer | EngineErro
 
 def _worst(failed: Sequence[EngineError], tokens: tuple[str, ...]) -> EngineError:
     """The one error to tell when every call failed: the one that the caller can do something about."""
-    for error in failed:
-        if isinstance(error, RateLimited):
-            error.tokens = tokens
-            return error
-    for error in failed:
-        if isinstance(error, errors.UntrustedIdentity):
-            return error
-    return failed[0]
+    kinds = (RateLimited, errors.UntrustedIdentity, EngineError)
+    worst = next(error for kind in kinds for error in failed if isinstance(error, kind))
+    if isinstance(worst, RateLimited):
+        worst.tokens = tokens
+    worst.uncertain = any(error.uncertain for error in failed)
+    return worst
 
 
 def _failures(results: Sequence[SendResult], target: Target) -> list[Failure]:
@@ -367,7 +378,6 @@ _REASONS: Sequence[tuple[type[EngineError], str]] = (
     (errors.RateLimited, "RATE_LIMIT_FAILURE"),
     (errors.NetworkTrouble, "NETWORK_FAILURE"),
     (errors.EngineUnavailable, "NETWORK_FAILURE"),
-    (errors.EngineTimeout, "TIMEOUT_FAILURE"),
 )
 
 
@@ -384,7 +394,7 @@ def _failures_of(error: EngineError, target: Target) -> list[Failure]:
             told = []
         if told:
             return told
-    reason = next((reason for kind, reason in _REASONS if isinstance(error, kind)), "FAILURE")
+    reason = UNCERTAIN if error.uncertain else next((reason for kind, reason in _REASONS if isinstance(error, kind)), "FAILURE")
     if target.group is not None:
         return [Failure(reason=reason, group=target.group)]
     if target.usernames:

@@ -1,18 +1,619 @@
-"""The one path of everything that is sent."""
+"""The one path of everything that is sent.
 
-from collections.abc import Sequence
+`send` is for a caller who waits: the calls to signal-cli are made at once, nothing is tried again, and what became of it is told as it is;
+the disk hears of it afterwards. With an idempotency key the disk knows first, so that the same request never sends twice, through restarts.
+`submit` is for everybody else: the message is on disk when it returns, and the queue does the rest.
+"""
 
-from signal_courier.messaging.delivery import Delivery, Outcome
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from signal_courier.engine.base import Engine
+from signal_courier.engine.errors import (
+    EngineError,
+    EngineTimeout,
+    EngineUnavailable,
+    NetworkTrouble,
+    RateLimited,
+    Rejected,
+    UntrustedIdentity,
+)
+from signal_courier.messaging.clock import GuardedClock
+from signal_courier.messaging.delivery import Delivery, Failure, Outcome, Sent, check_possible
+from signal_courier.messaging.feed import Feed
+from signal_courier.messaging.outbox_content import KeptFiles, files_of, named
+from signal_courier.messaging.outbox_evidence import EARLY_MS, Copy, Evidence
+from signal_courier.messaging.outbox_history import History, apply_end
+from signal_courier.messaging.outbox_message import (
+    EVERYBODY,
+    Entry,
+    Outgoing,
+    StoredError,
+    from_rows,
+    new_entries,
+    parts_of,
+    status_of,
+    target_of,
+)
+from signal_courier.messaging.outbox_queue import Queue, QueueOptions
+from signal_courier.messaging.outbox_receipts import ReceiptReader
+from signal_courier.model.errors import InvalidValue, MissingThing, Overloaded
+from signal_courier.model.events import Event, EventType, Status
 from signal_courier.model.messages import Sendable
-from signal_courier.model.recipients import Recipient
+from signal_courier.model.outbox import (
+    DAY,
+    RATE_LIMIT,
+    UNTRUSTED,
+    DeliveryState,
+    MessageStatus,
+    RecipientStatus,
+    message_id,
+    message_number,
+)
+from signal_courier.model.recipients import GroupId, Number, Recipient, Username, parse_recipient
+from signal_courier.store.consumers import ConsumerTable
+from signal_courier.store.database import Database
+from signal_courier.store.errors import StoreError
+from signal_courier.store.inbox import InboxTable
+from signal_courier.store.outbox import Confirmation, MessageRow, NewKey, OutboxTable, RecipientRow
+
+_LOGGER = logging.getLogger(__name__)
+
+MOST_OPEN: Final = 10_000
+"""Messages that may wait at the same time."""
+LONGEST: Final = 30 * DAY
+"""Seconds for which a message can be tried at most."""
+_PATIENCE: Final = 60.0
+"""Seconds for which a repeated request waits for the first one's end."""
+_SWEEP: Final = 3600.0
+_TEMPORARY: Final = (NetworkTrouble, EngineUnavailable, RateLimited, UntrustedIdentity)
+"""Nothing was sent, and the same may succeed later: such an end is not remembered under a key."""
+
+
+class Accepted(Exception):
+    """The message is on disk and will be sent; not an error, but the end of what the caller waits for."""
+
+    def __init__(self, identifier: str) -> None:
+        super().__init__(identifier)
+        self.id = identifier
+
+
+class OutcomeUnknown(EngineTimeout):
+    """It is not known, and will not be, whether this message was sent."""
+
+
+class KeyReused(Exception):
+    """The idempotency key was given before, with another request."""
+
+
+@dataclass(slots=True)
+class Terms:
+    """How a caller wants one request to be sent."""
+
+    key: NewKey | None = None
+    """The same key never sends twice."""
+    respond_async: bool = False
+    """Do not wait: queue it."""
+    wait: float = 0.0
+    """With `respond_async`: wait all the same, for so many seconds."""
+    expires_in: int = DAY
+    """With `respond_async`: seconds for which it is tried, 0 = once."""
+    message: str | None = field(default=None, init=False)
+    """The id that the message got."""
+    uncertain: bool = field(default=False, init=False)
+    """What was told is not the last word: it is being looked into whether the message was sent."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutboxOptions:
+    """What the settings say about sending."""
+
+    days: int = 30
+    most: int = 100_000
+    resend: bool = False
+    """Whether what may have been sent is sent again."""
+    queue: QueueOptions = field(default_factory=QueueOptions)
 
 
 class Outbox:
-    """Sends."""
+    """Sends, keeps, and tells."""
 
-    def __init__(self, delivery: Delivery) -> None:
+    def __init__(
+        self,
+        database: Database,
+        engine: Engine,
+        delivery: Delivery,
+        files: KeptFiles,
+        feed: Feed,
+        options: OutboxOptions | None = None,
+        *,
+        clock: GuardedClock | None = None,
+        on_status: Callable[[MessageStatus], None] | None = None,
+    ) -> None:
+        self._options = options or OutboxOptions()
+        self._clock = clock or GuardedClock()
         self._delivery = delivery
+        self._files = files
+        self._table = OutboxTable(database)
+        self._evidence = Evidence()
+        self._queue = Queue(
+            self._table, delivery, files, self._evidence, engine, self._clock, self._options.queue, self._changed, self._entries_sent
+        )
+        self._history = History(self._table, self._next_number, self._named)
+        self._reader = ReceiptReader(
+            feed, InboxTable(database), ConsumerTable(database), lambda: list(engine.status.accounts), self._take_back
+        )
+        self.on_status = on_status
+        """Told of every committed change of a message that is durable, and of every receipt."""
+        self._last = 0
+        self._done: dict[int, asyncio.Event] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
 
-    async def send(self, account: str, recipients: Sequence[Recipient], what: Sendable) -> Outcome:
-        """Send to all recipients and wait for what became of it. Raises as `Delivery.send` does."""
-        return await self._delivery.send(account, recipients, what)
+    # -- life
+
+    async def start(self) -> None:
+        """Take up what was left, and begin to work. Call after the feed has started."""
+        self._last = await self._table.last_number()
+        now = self._clock.now_ms()
+        for account, row in await self._table.doubts(now - DAY * 1000):
+            entry = _entry_of(row)
+            if entry is not None and row.timestamp is None:
+                self._evidence.doubt(account, row.message, entry, None, row.changed_at)
+        oldest: int | None = None
+        for message_row, rows in await self._table.open_messages():
+            try:
+                message = from_rows(message_row, rows)
+            except (InvalidValue, msgspec.MsgspecError, KeyError) as error:
+                _LOGGER.warning("%s in the outbox is not understood and stays: %s", message_id(message_row.number), error)
+                continue
+            begun = [entry.since for entry in message.entries if entry.state is DeliveryState.SENDING and entry.since is not None]
+            oldest = min([*begun, *([oldest] if oldest is not None else [])], default=None)
+            if begun:
+                self._queue.look_into(message)
+            self._queue.add(message)
+        await self._reader.start(oldest - 1000 if oldest is not None else None)
+        for run in (self._queue.run, self._history.run, self._reader.run, self._sweep):
+            task = asyncio.create_task(run())
+            self._tasks.add(task)
+            task.add_done_callback(_report)
+
+    async def drain(self, timeout: float) -> None:
+        """Begin nothing new, and wait for the calls in flight at most so long. Call before the engine is stopped."""
+        await self._queue.stop(timeout)
+
+    async def stop(self) -> None:
+        """Store what is to be stored. Call before the database is closed."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        try:
+            await self._history.flush()
+        except StoreError as error:
+            _LOGGER.warning("What was sent last is not noted: %s", error)
+
+    # -- sending
+
+    async def send(self, account: str, recipients: Sequence[Recipient], what: Sendable, terms: Terms | None = None) -> Outcome:
+        """Send to all recipients and wait for what became of it.
+
+        Raises:
+            EngineError: Nobody was reached, see `Delivery.send`. `OutcomeUnknown`: nobody can tell.
+            InvalidValue: This kind of thing cannot be sent to this kind of recipient.
+            Accepted: As the terms are, it is queued.
+            KeyReused: The key of the terms belongs to another request.
+        """
+        if terms is None:
+            return await self._send_at_once(account, recipients, what)
+        if terms.key is not None:
+            known = await self._table.key(terms.key.caller, terms.key.key, self._clock.now_ms() - DAY * 1000)
+            if known is not None:
+                if known.fingerprint != terms.key.fingerprint:
+                    raise KeyReused
+                terms.message = message_id(known.message)
+                return await self._again(known.message, terms)
+        if not terms.respond_async:
+            return await self._send_once(account, recipients, what, terms)
+        status = await self.submit(account, recipients, what, expires_in=terms.expires_in, key=terms.key)
+        terms.message = status.id
+        if terms.wait > 0:
+            status = await self.finished(status.id, terms.wait)
+            if not status.state.is_open:
+                return _outcome_of(status)
+        raise Accepted(status.id)
+
+    async def submit(
+        self,
+        account: str,
+        recipients: Sequence[Recipient],
+        what: Sendable,
+        *,
+        expires_in: int = DAY,
+        key: NewKey | None = None,
+        resend: bool | None = None,
+    ) -> MessageStatus:
+        """Take a message: it is on disk when this returns, and sent when its turn comes.
+
+        `expires_in`: seconds for which it is tried, 0 = once. `resend`: whether to send it again where it is unknown whether it was sent;
+        `None` = as the setting says. Raises `InvalidValue`, `Overloaded` (too many wait), or `StoreError`.
+        """
+        check_possible(recipients, what)
+        if not 0 <= expires_in <= LONGEST:
+            raise InvalidValue("expires_in", f"expires_in: must be between 0 and {LONGEST} seconds")
+        if len(self._queue.messages) >= MOST_OPEN:
+            raise Overloaded(f"{MOST_OPEN} messages wait to be sent already")
+        now = self._clock.now_ms()
+        entries = new_entries(recipients, DeliveryState.QUEUED, now)
+        resend = self._options.resend if resend is None else resend
+        message = Outgoing(self._next_number(), account, what, now, now + expires_in * 1000, resend, entries)
+        self._queue.messages[message.number] = message  # its place is taken
+        try:
+            message.what = await self._files.keep(message.number, what)
+            await self._table.insert([message.row()], message.rows(), key, now=now)
+        except BaseException:
+            del self._queue.messages[message.number]
+            await self._files.drop(message.number)
+            raise
+        status = _status_now(message)
+        self._queue.add(message)
+        if self.on_status is not None:
+            self.on_status(status)
+        return status
+
+    async def finished(self, identifier: str, timeout: float) -> MessageStatus:
+        """Wait until nothing of a message is open, at most so many seconds; gives what there is to tell then. Raises `MissingThing`."""
+        number = _number(identifier)
+        if number in self._queue.messages:
+            event = self._done.setdefault(number, asyncio.Event())
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(event.wait(), timeout)
+        return await self.get(identifier)
+
+    # -- looking
+
+    async def get(self, identifier: str) -> MessageStatus:
+        """What there is to tell about a message. Raises `MissingThing`."""
+        number = _number(identifier)
+        await self._history.flush()
+        for message, rows in await self._table.get([number]):
+            return status_of(message, rows)
+        raise MissingThing("id", f"There is no message '{identifier}'")
+
+    async def list(
+        self,
+        *,
+        account: str | None = None,
+        conversation: str | Sequence[str] | None = None,
+        before: str | None = None,
+        limit: int = 50,
+        open_only: bool = False,
+    ) -> list[MessageStatus]:
+        """The newest messages first. `conversation`: names of the recipient; `before`: a message's id. Raises `MissingThing`."""
+        names = [conversation] if isinstance(conversation, str) else conversation or ()
+        await self._history.flush()
+        found = await self._table.newest(
+            account=account,
+            conversations=list(names),
+            before=_number(before) if before is not None else None,
+            limit=max(1, min(limit, 1000)),
+            open_only=open_only,
+        )
+        return [status_of(message, rows) for message, rows in found]
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """How many recipients are in which open state, by account."""
+        counts: dict[str, dict[str, int]] = {}
+        for message in self._queue.messages.values():
+            states = counts.setdefault(message.account, {})
+            for entry in message.entries:
+                if entry.state.is_open:
+                    states[entry.state.value] = states.get(entry.state.value, 0) + 1
+        return counts
+
+    # -- acting
+
+    async def cancel(self, identifier: str) -> MessageStatus:
+        """Take back what of a message is not being sent yet. Raises `MissingThing`."""
+        await self._queue.cancel(_number(identifier))
+        return await self.get(identifier)
+
+    async def retry(self, identifier: str) -> MessageStatus:
+        """Try again: what waits, now; whom it did not reach, and those of whom it is unknown, anew.
+
+        Raises `MissingThing`, or `InvalidValue` where there is nothing to try.
+        """
+        number = _number(identifier)
+        if number in self._queue.messages:
+            self._queue.hurry(number)
+            return await self.get(identifier)
+        await self._history.flush()
+        for message_row, rows in await self._table.get([number]):
+            await self._revive(from_rows(message_row, rows))
+            return await self.get(identifier)
+        raise MissingThing("id", f"There is no message '{identifier}'")
+
+    def challenge_solved(self, account: str) -> None:
+        """A rate limit challenge of the account was solved: what was parked for it goes on."""
+        self._queue.release(account, RATE_LIMIT)
+
+    def trusted(self, account: str) -> None:
+        """An identity was trusted: what was parked for that is tried again."""
+        self._queue.release(account, UNTRUSTED)
+
+    # -- keys
+
+    @property
+    def keys(self) -> OutboxTable:
+        """Where answers are remembered by their keys."""
+        return self._table
+
+    def key_horizon(self) -> int:
+        """Keys made before that time (ms since the epoch) are forgotten."""
+        return self._clock.now_ms() - DAY * 1000
+
+    # -- inside
+
+    def _next_number(self) -> int:
+        self._last += 1
+        return self._last
+
+    async def _send_at_once(self, account: str, recipients: Sequence[Recipient], what: Sendable) -> Outcome:
+        began = self._clock.now_ms()
+        self._queue.pace.note(account, began / 1000)
+        names = [str(recipient) for recipient in recipients]
+        self._evidence.begin(account, names)
+        try:
+            outcome = await self._delivery.send(account, recipients, what)
+        except EngineError as error:
+            self._history.add(account, recipients, what, error, began)
+            raise
+        finally:
+            self._evidence.end(account, names)
+        self._history.add(account, recipients, what, outcome, began)
+        return outcome
+
+    async def _send_once(self, account: str, recipients: Sequence[Recipient], what: Sendable, terms: Terms) -> Outcome:
+        """Send for a caller who waits and has a key: the disk knows first."""
+        check_possible(recipients, what)
+        now = self._clock.now_ms()
+        resend = self._options.resend
+        message = Outgoing(
+            self._next_number(), account, what, now, None, resend, new_entries(recipients, DeliveryState.SENDING, now), 1
+        )  # fmt: skip
+        if resend:
+            message.what = await self._files.keep(message.number, what)
+        shown = message.what if resend else named(what)
+        await self._table.insert([message.row(content=shown)], message.rows(), terms.key, now=now)
+        terms.message = message_id(message.number)
+        self._queue.messages[message.number] = message
+        names = [entry.name for entry in message.entries]
+        self._evidence.begin(account, names)
+        try:
+            outcome = await self._delivery.send(account, recipients, what)
+        except EngineError as error:
+            if error.uncertain:
+                terms.uncertain = True
+                self._queue.look_into(message, self._clock.now_ms() + EARLY_MS)
+            else:
+                await self._end(message, error)
+            raise
+        except Exception:
+            await self._end(message, Rejected("internal error"), forget=True)
+            raise
+        finally:
+            self._evidence.end(account, names)
+        await self._end(message, outcome)
+        return outcome
+
+    async def _end(self, message: Outgoing, end: Outcome | EngineError, *, forget: bool = False) -> None:
+        apply_end(message, end, self._clock.now_ms())
+        forget = forget or isinstance(end, _TEMPORARY)
+        told = _End(error=StoredError.of(end)) if isinstance(end, EngineError) else _End(outcome=end)
+        await self._table.update(
+            message.number, message.rows(), attempts=1, is_open=False, outcome=_encode(told), forget_key=forget, deadline=None
+        )
+        self._queue.messages.pop(message.number, None)
+        for entry in message.entries:
+            if entry.state is DeliveryState.UNKNOWN:
+                self._evidence.doubt(message.account, message.number, entry, message.what)
+        self._entries_sent(message, message.entries)
+        self._changed(message)
+
+    async def _again(self, number: int, terms: Terms) -> Outcome:
+        """The same request has come before: tell what became of it."""
+        found = await self._table.get([number])
+        if not found:
+            raise OutcomeUnknown("The message that was sent under this key is not kept any more")
+        message, rows = found[0]
+        if message.expires_at is not None:
+            raise Accepted(message_id(number))
+        if message.is_open:
+            status = await self.finished(message_id(number), _PATIENCE)
+            if status.state.is_open:
+                terms.uncertain = True
+                raise EngineTimeout("The first request with this key has not come to its end yet")
+            found = await self._table.get([number])
+            message, rows = found[0]
+        if message.outcome is not None:
+            told = _decode_end(message.outcome)
+            if told.error is not None:
+                raise told.error.again()
+            if told.outcome is not None:
+                return told.outcome
+        status = status_of(message, rows)
+        terms.uncertain = status.state is DeliveryState.UNKNOWN  # a receipt may tell more one day
+        return _outcome_of(status)
+
+    async def _revive(self, message: Outgoing) -> None:
+        now = self._clock.now_ms()
+        again = [
+            entry
+            for entry in message.entries
+            if entry.via is None and not entry.state.is_reached and not any(other.via == entry.name for other in message.entries)
+        ]
+        if not again:
+            raise InvalidValue("id", "Everybody has been reached: there is nothing to try again")
+        if not await asyncio.to_thread(_all_there, files_of(message.what)):
+            raise InvalidValue("id", "The attachments are not kept any more")
+        for entry in again:
+            entry.move(DeliveryState.QUEUED, now)
+        self._evidence.forget(message.number, again)
+        lifetime = (message.expires_at - message.created_at) if message.expires_at is not None else 0
+        message.expires_at = now + max(lifetime, DAY * 1000)
+        await self._table.prolong(message.number, message.expires_at)
+        await self._table.update(message.number, message.rows(again), attempts=message.attempts, is_open=True, deadline=30)
+        self._queue.add(message)
+        self._changed(message)
+
+    def _changed(self, message: Outgoing) -> None:
+        if not message.is_open and (done := self._done.pop(message.number, None)) is not None:
+            done.set()
+        if self.on_status is not None:
+            self.on_status(_status_now(message))
+
+    def _entries_sent(self, message: Outgoing, entries: Sequence[Entry]) -> None:
+        self._named((message.account, entry.timestamp) for entry in entries if entry.timestamp is not None)
+
+    def _named(self, names: Iterable[tuple[str, int]]) -> None:
+        """Messages have names now: receipts that came before are theirs."""
+        early = self._evidence.taken(names)
+        if early:
+            task = asyncio.create_task(self._take_back(early, ()))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _take_back(self, confirmations: Sequence[Confirmation], copies: Sequence[Copy]) -> None:
+        """Receipts have come, and copies of what other devices sent. Raises `StoreError`."""
+        now = self._clock.now_ms()
+        for copy in copies:
+            self._evidence.copied(copy)
+        changed: Sequence[int] = ()
+        if confirmations:
+            await self._history.flush()
+            result = await self._table.confirm(confirmations, now)
+            self._follow(confirmations, now)
+            self._evidence.loosen(result.unmatched)
+            changed = result.changed
+        self._evidence.forget_older(now - DAY * 1000)
+        settled = self._evidence.prove(now)
+        for doubt in settled:
+            if doubt.message in self._queue.messages:
+                self._queue.proved(doubt.message)
+            else:
+                await self._table.settle([doubt.entry.row(doubt.message)])
+                changed = (*changed, doubt.message)
+        if self.on_status is not None and changed:
+            for message, rows in await self._table.get(list(dict.fromkeys(changed))):
+                self.on_status(status_of(message, rows))
+
+    def _follow(self, confirmations: Sequence[Confirmation], now: int) -> None:
+        """Let open messages, some of whose recipients have theirs already, know too."""
+        by_name = {(one.account, one.timestamp, name): one.state for one in confirmations for name in (one.uuid, one.number) if name}
+        for message in self._queue.messages.values():
+            for entry in message.entries:
+                if entry.timestamp is None or not entry.state.is_reached:
+                    continue
+                for name in (entry.uuid, entry.number, entry.name):
+                    state = by_name.get((message.account, entry.timestamp, name or ""))
+                    if state is not None and entry.state is not DeliveryState.READ:
+                        entry.move(DeliveryState(state), now)
+                        break
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(_SWEEP)
+            now = self._clock.now_ms()
+            try:
+                while await self._table.purge(now - self._options.days * DAY * 1000, self._options.most, now - DAY * 1000):
+                    pass
+            except StoreError as error:
+                _LOGGER.warning("Old messages of the outbox could not be removed, trying again in an hour: %s", error)
+            await self._files.sweep(frozenset(self._queue.messages))
+
+
+class _End(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """What a caller with a key was told."""
+
+    outcome: Outcome | None = None
+    error: StoredError | None = None
+
+
+_encode = msgspec.json.Encoder().encode
+_decode_end = msgspec.json.Decoder(_End).decode
+
+
+def _number(identifier: str) -> int:
+    number = message_number(identifier)
+    if number is None:
+        raise MissingThing("id", f"There is no message '{identifier}'")
+    return number
+
+
+def _status_now(message: Outgoing) -> MessageStatus:
+    return status_of(message.row(), message.rows())
+
+
+def _entry_of(row: RecipientRow) -> Entry | None:
+    row_message = MessageRow(row.message, "", "typing", b"{}", 0, None, False, 0, False, None)
+    try:
+        return from_rows(row_message, [row]).entries[0]
+    except InvalidValue:
+        return None
+
+
+def _outcome_of(status: MessageStatus) -> Outcome:
+    """What a caller who waited is told, made from what is known afterwards. Raises `EngineError`."""
+    sent: list[Sent] = []
+    failures: list[Failure] = []
+    reached: dict[int, list[Entry]] = {}
+    for one in status.recipients:
+        if one.group is None and one.state.is_reached:
+            recipient = parse_recipient(one.recipient) if one.recipient != EVERYBODY else None
+            entry = Entry(0, recipient, one.recipient, one.state, one.changed_at)
+            reached.setdefault(one.timestamp or 0, []).append(entry)
+        elif not one.state.is_reached:
+            failures.append(_failure(one))
+    for timestamp, entries in reached.items():
+        sent += [Sent(target=target_of(part), timestamp=timestamp, results=()) for part in parts_of(entries)]
+    if sent:
+        tokens = tuple(token for one in status.recipients for token in one.tokens)
+        return Outcome(sent=sent, failures=failures, tokens=tokens)
+    if status.state is DeliveryState.UNKNOWN:
+        raise OutcomeUnknown("It is not known whether the message was sent: signal-cli or this service ended in that moment")
+    raise Rejected(next((failure.reason for failure in failures), "Failed to send message"))
+
+
+def _failure(one: RecipientStatus) -> Failure:
+    recipient = parse_recipient(one.recipient) if one.recipient != EVERYBODY else None
+    reason = one.reason or one.state.value.upper()
+    match recipient:
+        case GroupId():
+            return Failure(reason=reason, group=recipient)
+        case Username():
+            return Failure(reason=reason, username=recipient.name)
+        case Number():
+            return Failure(reason=reason, number=recipient.e164, uuid=one.uuid)
+        case _:
+            return Failure(reason=reason, number=one.number, uuid=one.uuid or one.recipient)
+
+
+def status_event(status: MessageStatus) -> Event:
+    """What is said about a message that has moved on."""
+    told = Status(message=status.id, state=status.state, recipients=status.recipients, kind=status.kind, timestamp=status.timestamp)
+    changed = max((one.changed_at for one in status.recipients), default=status.created_at)
+    return Event(id=0, type=EventType.STATUS, account=status.account, time=changed, status=told)
+
+
+def _all_there(files: Sequence[str]) -> bool:
+    return all(Path(file).is_file() for file in files)
+
+
+def _report(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        _LOGGER.error("A part of the outbox has failed", exc_info=error)

@@ -75,6 +75,14 @@ class InboxTable:
         """Id of the newest envelope (or other event) that was ever stored, 0 before the first."""
         return await self._database.read(last_id)
 
+    async def first_since(self, received_at: int) -> dict[str, int]:
+        """Id of the first envelope by account that was received at that time (ms since epoch) or later."""
+        return await self._database.read(
+            lambda connection: dict(
+                connection.execute("SELECT account, min(id) FROM inbox WHERE received_at >= ? GROUP BY account", (received_at,)).fetchall()
+            )
+        )
+
     async def count(self) -> int:
         """How many envelopes are stored."""
         return await self._database.read(lambda connection: _scalar(connection, "SELECT count(*) FROM inbox"))

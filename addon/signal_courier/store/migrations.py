@@ -104,6 +104,60 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         ) STRICT
         """,
     ),
+    # 5: what is sent, what became of it for each recipient, and the keys under which it was asked for
+    (
+        """
+        CREATE TABLE outbox (
+            number INTEGER PRIMARY KEY AUTOINCREMENT,
+            account TEXT NOT NULL,
+            kind TEXT NOT NULL,                    -- message, edit, reaction …
+            content BLOB NOT NULL,                 -- JSON of what is sent
+            created_at INTEGER NOT NULL,           -- ms since epoch, as all times
+            expires_at INTEGER,                    -- NULL: its caller waited for it, it is not tried again
+            resend INTEGER NOT NULL,               -- whether to send again what may have been sent
+            attempts INTEGER NOT NULL,
+            is_open INTEGER NOT NULL,              -- whether there is something left to do
+            outcome BLOB                           -- JSON of what its caller was told
+        ) STRICT
+        """,
+        "CREATE INDEX outbox_open ON outbox (number) WHERE is_open",
+        """
+        CREATE TABLE outbox_recipients (
+            message INTEGER NOT NULL,
+            position INTEGER NOT NULL,
+            recipient TEXT NOT NULL,               -- as the outbox spells it
+            conversation TEXT,                     -- what its history is found by; NULL for a member of a group
+            via TEXT,                              -- the group through which this person gets it
+            uuid TEXT,
+            number TEXT,
+            state TEXT NOT NULL,
+            reason TEXT,
+            timestamp INTEGER,                     -- Signal's name for the message
+            changed_at INTEGER NOT NULL,
+            tokens TEXT,                           -- challenge tokens, with spaces between
+            since INTEGER,                         -- when the last attempt began
+            until INTEGER,                         -- when it is tried again by itself
+            PRIMARY KEY (message, position)
+        ) STRICT, WITHOUT ROWID
+        """,
+        "CREATE INDEX outbox_by_timestamp ON outbox_recipients (timestamp) WHERE timestamp IS NOT NULL",
+        "CREATE INDEX outbox_by_conversation ON outbox_recipients (conversation, message) WHERE conversation IS NOT NULL",
+        "CREATE INDEX outbox_in_doubt ON outbox_recipients (since) WHERE state = 'unknown'",
+        """
+        CREATE TABLE outbox_keys (
+            caller TEXT NOT NULL,
+            key TEXT NOT NULL,
+            fingerprint BLOB NOT NULL,             -- of method, path and body
+            message INTEGER NOT NULL,
+            created_at INTEGER NOT NULL,
+            status INTEGER,                        -- of the answer; NULL until it was given
+            headers BLOB,
+            body BLOB,
+            PRIMARY KEY (caller, key)
+        ) STRICT, WITHOUT ROWID
+        """,
+        "CREATE INDEX outbox_keys_by_message ON outbox_keys (message)",
+    ),
 )
 
 

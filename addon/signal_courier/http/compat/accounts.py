@@ -135,4 +135,5 @@ async def submit_rate_limit_challenge(call: Call[Challenge, None]) -> web.Stream
     if not captcha:
         raise InvalidValue("captcha", "Couldn't process request - captcha missing")
     await call.services.commands.submit_rate_limit_challenge(call.account, challenge=call.body.challenge_token, captcha=captcha)
+    call.services.outbox.challenge_solved(call.account)
     return empty()

@@ -91,4 +91,5 @@ async def trust_identity(call: Call[TrustIdentity, None]) -> web.StreamResponse:
         raise InvalidValue("verified_safety_number", _EMPTY)
     trusted = str(person(decode_again(call.path["numberToTrust"]), "numberToTrust"))
     await call.services.commands.trust(call.account, recipient=trusted, trust_all_known_keys=all_keys, verified_safety_number=safety_number)
+    call.services.outbox.trusted(call.account)
     return empty()

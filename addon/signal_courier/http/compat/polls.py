@@ -50,7 +50,7 @@ async def create_poll(call: Call[CreatePoll, None]) -> web.StreamResponse:
     if not body.answers:
         raise missing("answers")
     poll = Poll(question=body.question, answers=body.answers, several=body.allow_multiple_selections is not False)
-    return timestamp_answer(await call.services.outbox.send(call.account, [recipient], poll))
+    return timestamp_answer(await call.send(call.account, [recipient], poll))
 
 
 class VoteInPoll(msgspec.Struct, kw_only=True):
@@ -89,7 +89,7 @@ async def vote_in_poll(call: Call[VoteInPoll, None]) -> web.StreamResponse:
     account, choices = call.account, [number - 1 for number in body.selected_answers]
     count = body.vote_count or await call.services.votes.number(account, str(recipient), str(author), timestamp, choices)
     vote = Vote(author=author, timestamp=timestamp, choices=choices, count=count)
-    await call.services.outbox.send(account, [recipient], vote)
+    await call.send(account, [recipient], vote)
     return empty()
 
 
@@ -111,7 +111,7 @@ async def close_poll(call: Call[ClosePoll, None]) -> web.StreamResponse:
     body = call.body
     recipient = one_recipient(body.recipient, body.group_id)
     call.check_recipients([recipient])
-    await call.services.outbox.send(call.account, [recipient], PollEnd(timestamp=_timestamp(body.poll_timestamp)))
+    await call.send(call.account, [recipient], PollEnd(timestamp=_timestamp(body.poll_timestamp)))
     return empty()
 
 

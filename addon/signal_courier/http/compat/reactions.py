@@ -68,4 +68,4 @@ async def _react(call: Call[ReactionBody, None], *, remove: bool) -> web.StreamR
     if not body.timestamp:
         raise missing("timestamp")
     reaction = Reaction(emoji=emoji, author=author, timestamp=body.timestamp, remove=remove, story=body.story or False)
-    return reaction_answer(await call.services.outbox.send(call.account, [recipient], reaction), call.dialect)
+    return reaction_answer(await call.send(call.account, [recipient], reaction), call.dialect)

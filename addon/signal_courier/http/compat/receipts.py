@@ -41,5 +41,5 @@ async def send_receipt(call: Call[ReceiptBody, None]) -> web.StreamResponse:
     timestamps = [timestamp for timestamp in (body.timestamp, *(body.timestamps or ())) if timestamp]
     if not timestamps:
         raise missing("timestamp")
-    await call.services.outbox.send(call.account, [recipient], Receipt(kind=ReceiptKind(body.receipt_type), timestamps=timestamps))
+    await call.send(call.account, [recipient], Receipt(kind=ReceiptKind(body.receipt_type), timestamps=timestamps))
     return empty()

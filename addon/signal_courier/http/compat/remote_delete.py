@@ -35,4 +35,4 @@ async def remote_delete(call: Call[RemoteDelete, None]) -> web.StreamResponse:
     call.check_recipients([recipient])
     if call.body.timestamp is None:
         raise missing("timestamp")
-    return timestamp_answer(await call.services.outbox.send(call.account, [recipient], Deletion(timestamp=call.body.timestamp)))
+    return timestamp_answer(await call.send(call.account, [recipient], Deletion(timestamp=call.body.timestamp)))

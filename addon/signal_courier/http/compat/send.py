@@ -14,7 +14,6 @@ from signal_courier.http.compat.dialects import SEND_EXAMPLE, SENT_OBJECT_EXAMPL
 from signal_courier.http.compat.targets import all_recipients
 from signal_courier.http.problems import Problem, rate_limited
 from signal_courier.http.routing import Answer, RouteTable
-from signal_courier.http.services import Services
 from signal_courier.messaging.delivery import Outcome
 from signal_courier.messaging.staging import Stage
 from signal_courier.model.attachments import Content
@@ -124,7 +123,7 @@ async def send_v2(call: Call[SendMessage, None]) -> web.StreamResponse:
     account = call.check_account(await call.services.accounts.meant(body.number or body.account))
     call.check_recipients(recipients)
     try:
-        return sent_answer(await _send(call.services, account, recipients, body), call.dialect)
+        return sent_answer(await _send(call, account, recipients, body), call.dialect)
     except RateLimited as error:
         return rate_limited(error, account)
 
@@ -164,7 +163,7 @@ async def send_v1(call: Call[SendMessageV1, None]) -> web.StreamResponse:
     call.check_recipients(recipients)
     files = [body.base64_attachment] if body.base64_attachment is not None else []
     message = SendMessage(message=body.message, base64_attachments=[*files, *(body.base64_attachments or [])])
-    return sent_object(await _send(call.services, account, recipients, message))
+    return sent_object(await _send(call, account, recipients, message))
 
 
 class SendToOne(msgspec.Struct, kw_only=True):
@@ -195,15 +194,16 @@ async def send_to_one(call: Call[SendToOne, None]) -> web.StreamResponse:
     message = SendMessage(
         message=body.message, base64_attachments=body.base64_attachments, attachments=body.attachments, text_mode=body.text_mode
     )
-    return sent_object(await _send(call.services, account, [recipient], message))
+    return sent_object(await _send(call, account, [recipient], message))
 
 
-async def _send(services: Services, account: str, recipients: Sequence[Recipient], body: SendMessage) -> Outcome:
+async def _send[B](call: Call[B, None], account: str, recipients: Sequence[Recipient], body: SendMessage) -> Outcome:
+    services = call.services
     message = _message_of(body, services.settings.default_text_mode)
     if not (body.base64_attachments or body.attachments or body.link_preview):
-        return await services.outbox.send(account, recipients, message)
+        return await call.send(account, recipients, message)
     async with services.staging.open(account) as stage:
-        return await services.outbox.send(account, recipients, await _with_files(message, body, stage))
+        return await call.send(account, recipients, await _with_files(message, body, stage))
 
 
 def _message_of(body: SendMessage, default_mode: str) -> Message:

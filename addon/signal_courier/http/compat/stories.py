@@ -49,6 +49,4 @@ async def create_story(call: Call[CreateStory, None]) -> web.StreamResponse:
     field = "base64_attachment" if body.base64_attachment else "attachment"
     async with services.staging.open(account) as stage:
         file = await stage.add(content, field, references_first=body.base64_attachment is None)
-        return timestamp_answer(
-            await services.outbox.send(account, recipients, Story(attachment=file, replies=body.allow_replies is not False))
-        )
+        return timestamp_answer(await call.send(account, recipients, Story(attachment=file, replies=body.allow_replies is not False)))

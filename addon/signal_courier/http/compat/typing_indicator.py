@@ -46,5 +46,5 @@ async def stop_typing(call: Call[TypingIndicator, None]) -> web.StreamResponse:
 async def _show(call: Call[TypingIndicator, None], what: Typing) -> web.StreamResponse:
     recipient = one_recipient(call.body.recipient, call.body.group_id)
     call.check_recipients([recipient])
-    await call.services.outbox.send(call.account, [recipient], what)
+    await call.send(call.account, [recipient], what)
     return empty()

@@ -13,7 +13,17 @@ from aiohttp import web
 from multidict import CIMultiDict
 
 from signal_courier.engine import errors
-from signal_courier.http.problems import Forbidden, LostBody, NoSpace, SlowBody, Throttled, UndecodableBody, refusal_headers
+from signal_courier.http.problems import (
+    KEY_REUSED,
+    Forbidden,
+    LostBody,
+    NoSpace,
+    SlowBody,
+    Throttled,
+    UndecodableBody,
+    refusal_headers,
+)
+from signal_courier.messaging.outbox import KeyReused
 from signal_courier.model.errors import InvalidValue, MissingThing, Overloaded, TooLarge
 from signal_courier.store.errors import StoreBusy
 
@@ -198,6 +208,8 @@ def problem_of(error: Exception, account: str | None = None) -> Problem:
             return problem(_REFUSALS.get(error.status, "forbidden"), _bare(error.text), retry_after=seconds)
         case errors.EngineError():
             return _engine_problem(error, account)
+        case KeyReused():
+            return problem("idempotency-conflict", KEY_REUSED)
         case Overloaded():
             return problem("throttled", error.message, retry_after=60)
         case StoreBusy():

@@ -1,0 +1,136 @@
+"""What a request asks for beside its body: not to be sent twice (`Idempotency-Key`), not to wait (`Prefer: respond-async`).
+
+The same key with the same request (method, route, body, byte for byte) gets the same answer and sends one message, for 24 h, through
+restarts; another request under that key gets 422. Keys belong to their caller. An answer is remembered once something was (or may have
+been) sent, or Signal refused for good; where nothing was sent and the same may succeed later, the same key tries anew. A request that is
+not valid sends nothing, and leaves no trace.
+"""
+
+import asyncio
+import hashlib
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+from aiohttp import web
+from multidict import CIMultiDict, CIMultiDictProxy
+
+from signal_courier.access.caller import Caller
+from signal_courier.http.answers import json_answer
+from signal_courier.http.routing import Match
+from signal_courier.messaging.outbox import LONGEST, Accepted, KeyReused, Outbox, Terms
+from signal_courier.model.errors import InvalidValue
+from signal_courier.model.outbox import DAY
+from signal_courier.store.outbox import NewKey
+
+KEY: Final = "Idempotency-Key"
+EXPIRES: Final = "Courier-Expires-In"
+REPLAYED: Final = "Idempotent-Replayed"
+_PATIENCE: Final = 120.0
+"""Seconds for which a request waits for an equal one that is being worked on."""
+_KEY: Final = re.compile(r"[\x20-\x7e]{1,255}")
+_WAIT: Final = re.compile(r"wait\s*=\s*\"?(\d{1,5})\"?", re.IGNORECASE)
+_KEPT_HEADERS: Final = ("Content-Type", "Retry-After", "Location", "Preference-Applied")
+
+
+class MessageAccepted(msgspec.Struct):
+    """The message is on disk and will be sent."""
+
+    id: str
+    """`GET /api/v2/messages/{id}` tells what becomes of it."""
+
+
+@dataclass(slots=True)
+class Wishes:
+    """What the headers of one request ask for."""
+
+    terms: Terms
+    key: str | None
+    digest: "hashlib._Hash"
+    """Takes the body as it comes."""
+
+
+def wishes_of(request: web.BaseRequest, match: Match) -> Wishes | None:
+    """The wishes in a request's headers, `None` where there are none. Raises `InvalidValue`."""
+    headers = request.headers
+    key, prefer = headers.get(KEY), headers.get("Prefer")
+    if key is None and prefer is None:
+        return None
+    terms = Terms()
+    if prefer is not None and "respond-async" in prefer.lower():
+        terms.respond_async = True
+        if wait := _WAIT.search(prefer):
+            terms.wait = float(wait[1])
+        terms.expires_in = _expires_in(headers)
+    elif key is None:
+        return None
+    if key is not None and not _KEY.fullmatch(key):
+        raise InvalidValue(KEY, f"{KEY}: must have 1 to 255 printable ASCII characters")
+    parts = (request.method, match.route.path, *(text for pair in sorted(match.path.items()) for text in pair), match.dialect or "")
+    return Wishes(terms, key, hashlib.sha256("\n".join([*parts, ""]).encode(errors="surrogateescape")))
+
+
+def accepted_answer(accepted: Accepted) -> web.Response:
+    """202 with the message's id."""
+    answer = json_answer(MessageAccepted(accepted.id), 202)
+    answer.headers["Location"] = f"/api/v2/messages/{accepted.id}"
+    answer.headers["Preference-Applied"] = "respond-async"
+    return answer
+
+
+class Once:
+    """Sees to it that a request with a key is served once."""
+
+    def __init__(self, outbox: Outbox) -> None:
+        self._outbox = outbox
+        self._running: dict[tuple[str, str], tuple[bytes, asyncio.Future[None]]] = {}
+
+    async def serve(self, caller: Caller, wishes: Wishes, serve: Callable[[], Awaitable[web.Response]]) -> web.Response:
+        """The answer that was given before, or that `serve` gives now. Raises `KeyReused`."""
+        assert wishes.key is not None
+        owner = caller.token_id or caller.kind
+        fingerprint = wishes.digest.digest()
+        place = (owner, wishes.key)
+        while (running := self._running.get(place)) is not None:
+            if running[0] != fingerprint:
+                raise KeyReused
+            async with asyncio.timeout(_PATIENCE):
+                await asyncio.shield(running[1])
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._running[place] = (fingerprint, future)
+        try:
+            return await self._serve(NewKey(owner, wishes.key, fingerprint), wishes.terms, serve)
+        finally:
+            del self._running[place]
+            future.set_result(None)
+
+    async def _serve(self, key: NewKey, terms: Terms, serve: Callable[[], Awaitable[web.Response]]) -> web.Response:
+        table = self._outbox.keys
+        known = await table.key(key.caller, key.key, self._outbox.key_horizon())
+        if known is not None:
+            if known.fingerprint != key.fingerprint:
+                raise KeyReused
+            if known.status is not None:
+                headers = CIMultiDict[str](msgspec.json.decode(known.headers or b"[]", type=list[tuple[str, str]]))
+                headers[REPLAYED] = "true"
+                return web.Response(status=known.status, headers=headers, body=known.body)
+        terms.key = key
+        answer = await serve()
+        if terms.message is not None and not terms.uncertain:
+            headers_kept = [(name, answer.headers[name]) for name in _KEPT_HEADERS if name in answer.headers]
+            body = answer.body if isinstance(answer.body, bytes) else b""
+            await table.answer_key(key.caller, key.key, answer.status, msgspec.json.encode(headers_kept), body)
+        if known is not None:
+            answer.headers[REPLAYED] = "true"
+        return answer
+
+
+def _expires_in(headers: CIMultiDictProxy[str]) -> int:
+    given = headers.get(EXPIRES)
+    if given is None:
+        return DAY
+    if not (given.isascii() and given.isdigit() and len(given) < 10 and int(given) <= LONGEST):
+        raise InvalidValue(EXPIRES, f"{EXPIRES}: must be a number of seconds, {LONGEST} at most")
+    return int(given)
