@@ -20,9 +20,12 @@ from signal_courier.http import tables
 from signal_courier.http.server import HttpServer
 from signal_courier.http.services import Services
 from signal_courier.http.web import swagger
+from signal_courier.messaging.account_states import AccountStates
 from signal_courier.messaging.accounts import Accounts
+from signal_courier.messaging.conversations import Conversations
 from signal_courier.messaging.delivery import Delivery
 from signal_courier.messaging.fetching import Fetcher
+from signal_courier.messaging.link_sessions import LinkSessions
 from signal_courier.messaging.linking import Linking
 from signal_courier.messaging.outbox import Outbox, OutboxOptions, status_event
 from signal_courier.messaging.outbox_content import KeptFiles
@@ -30,6 +33,7 @@ from signal_courier.messaging.outbox_queue import QueueOptions
 from signal_courier.messaging.received import ReceivedFiles
 from signal_courier.messaging.receiving import Receiving, ReceivingOptions
 from signal_courier.messaging.registration import Registration
+from signal_courier.messaging.registrations import Registrations
 from signal_courier.messaging.staging import Staging
 from signal_courier.messaging.trust import TrustPolicy
 from signal_courier.messaging.uploads import Uploads
@@ -54,6 +58,7 @@ class Courier:
         self.commands = Commands(self.engine)
         self.accounts = Accounts(self.commands, settings.default_account)
         self.linking = Linking(self.commands, self.accounts.forget)
+        self.link_sessions = LinkSessions(self.linking)
         self.registration = Registration(self.commands, self.accounts.forget)
         self.trust = TrustPolicy(
             self.commands,
@@ -98,9 +103,13 @@ class Courier:
             engine=self.engine,
             commands=self.commands,
             accounts=self.accounts,
+            account_states=AccountStates(self.engine, self.commands, settings.signal_cli_config_dir),
             linking=self.linking,
+            link_sessions=self.link_sessions,
             receiving=self.receiving,
             registration=self.registration,
+            registrations=Registrations(self.registration),
+            conversations=Conversations(self.commands),
             trust=self.trust,
             outbox=self.outbox,
             staging=self.staging,
@@ -132,6 +141,7 @@ class Courier:
     async def stop(self) -> None:
         """Stop within 5 s: first no new requests, then signal-cli, then the database."""
         self.receiving.release()
+        await self.link_sessions.stop()
         await asyncio.gather(self.server.stop(), self.outbox.drain(_DRAIN))
         await self.linking.stop()
         await self.engine.stop()

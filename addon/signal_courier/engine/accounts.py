@@ -31,6 +31,8 @@ class AccountOnDisk:
     """Whether signal-cli would load it. A registration that was never finished leaves an account with `False`."""
     linked: bool
     """Whether another device, the phone, is its master."""
+    last_used: float | None = None
+    """When signal-cli last wrote anything for it, in seconds since the epoch; `None` if unknown."""
 
 
 def accounts_on_disk(config_dir: Path) -> Mapping[str, AccountOnDisk] | None:
@@ -53,4 +55,15 @@ def _look(file: Path) -> AccountOnDisk:
         account = msgspec.json.decode(file.read_bytes(), type=_Account)
     except (OSError, msgspec.MsgspecError):
         account = _Account()
-    return AccountOnDisk(registered=account.registered, linked=account.device_id != 1)
+    return AccountOnDisk(registered=account.registered, linked=account.device_id != 1, last_used=_last_written(file))
+
+
+def _last_written(file: Path) -> float | None:
+    """Of an account's files, the latest change. The database is in `<file>.d/account.db`, what it has written last beside it."""
+    times = []
+    for candidate in (file, *(file.with_name(f"{file.name}.d") / name for name in ("account.db", "account.db-wal"))):
+        try:
+            times.append(candidate.stat().st_mtime)
+        except OSError:
+            continue
+    return max(times, default=None)

@@ -49,6 +49,10 @@ class TransportRefused(Rejected):
     """Signal does not send codes to this number that way now (by SMS, or by voice)."""
 
 
+class LinkExpired(Rejected):
+    """Nobody has scanned the code in time (only the text tells)."""
+
+
 class AccountUnknown(Rejected):
     """No such account is loaded (code -32602)."""
 
@@ -171,11 +175,13 @@ def error_of(error: RpcError) -> EngineError:
         return AccountUnknown(message, code=code, response=response)
     if _NOT_FOUND.search(message):
         return NotFound(message, code=code, response=response)
+    if _LINK_TIMEOUT.search(message):
+        return LinkExpired(message, code=code, response=response)
     if kinds and kinds <= {"NETWORK_FAILURE", "SUCCESS"}:
         return NetworkTrouble(message, code=code, response=response)
     if kinds:
         return Rejected(message, code=code, response=response)
-    if _NETWORK.search(message) and not _LINK_TIMEOUT.search(message):
+    if _NETWORK.search(message):
         return NetworkTrouble(message, code=code, response=response)
     if code == -32603:
         return EngineFault(message, code=code, response=response)

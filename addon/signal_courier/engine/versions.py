@@ -31,6 +31,23 @@ PARAMETERS: Mapping[str, Mapping[str, str]] = {
 }
 """Method → parameter that came later than the method → the version that brought it. Older ones ignore it without a word."""
 
+_FEATURES: Mapping[str, str] = {
+    "polls": METHODS["sendPollCreate"],
+    "rename_devices": METHODS["updateDevice"],
+    "pin_messages": METHODS["sendPinMessage"],
+    "admin_delete": METHODS["sendAdminDelete"],
+    "calls": METHODS["startCall"],
+    "stories": METHODS["sendStory"],
+    "silent_messages": PARAMETERS["send"]["noUrgent"],
+    "voice_notes": PARAMETERS["send"]["voiceNote"],
+    "member_labels": PARAMETERS["updateGroup"]["memberLabel"],
+}
+
+
+def features_of(version: str | None) -> dict[str, bool]:
+    """What a version can do, by names for programs; empty while the version is unknown."""
+    return {name: not is_older(version, since) for name, since in _FEATURES.items()} if version else {}
+
 
 def parse(version: str) -> tuple[int, ...]:
     """`0.14.6` → (0, 14, 6), `0.14.0` and `0.14` → (0, 14); what follows the digits of a part (`-SNAPSHOT`) does not count."""

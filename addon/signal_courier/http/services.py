@@ -6,11 +6,15 @@ from signal_courier.access.audit import AuditLog
 from signal_courier.access.tokens import Tokens
 from signal_courier.engine.base import Engine
 from signal_courier.engine.commands import Commands
+from signal_courier.messaging.account_states import AccountStates
 from signal_courier.messaging.accounts import Accounts
+from signal_courier.messaging.conversations import Conversations
+from signal_courier.messaging.link_sessions import LinkSessions
 from signal_courier.messaging.linking import Linking
 from signal_courier.messaging.outbox import Outbox
 from signal_courier.messaging.receiving import Receiving
 from signal_courier.messaging.registration import Registration
+from signal_courier.messaging.registrations import Registrations
 from signal_courier.messaging.staging import Staging
 from signal_courier.messaging.trust import TrustPolicy
 from signal_courier.settings import Settings
@@ -25,9 +29,13 @@ class Services:
     engine: Engine
     commands: Commands
     accounts: Accounts
+    account_states: AccountStates
     linking: Linking
+    link_sessions: LinkSessions
     receiving: Receiving
     registration: Registration
+    registrations: Registrations
+    conversations: Conversations
     trust: TrustPolicy
     outbox: Outbox
     staging: Staging

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from signal_courier.engine.commands import Commands
-from signal_courier.engine.errors import EngineError
+from signal_courier.engine.errors import EngineError, LinkExpired
 from signal_courier.model.errors import Overloaded
 
 _LOGGER = logging.getLogger(__name__)
@@ -26,6 +26,8 @@ class LinkState(enum.StrEnum):
 
     WAITING = "waiting"
     LINKED = "linked"
+    EXPIRED = "expired"
+    """Nobody has scanned it in time."""
     FAILED = "failed"
 
 
@@ -80,6 +82,20 @@ class Linking:
             await asyncio.wait({task}, timeout=timeout)
         return link.state is not LinkState.WAITING
 
+    async def first_settled(self, links: Sequence[Link], *, timeout: float) -> Link | None:
+        """Wait until it is known what became of one of these, at most `timeout` seconds; `None`: of none yet."""
+        tasks = [task for task, waiting in self._waiting.items() if any(waiting is link for link in links)]
+        if len(tasks) == len(links):
+            await asyncio.wait(tasks, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+        settled = [link for link in links if link.state is not LinkState.WAITING]
+        return next((link for link in settled if link.state is LinkState.LINKED), settled[0] if settled else None)
+
+    def abandon(self, link: Link) -> None:
+        """Wait for this code no longer."""
+        task = next((task for task, waiting in self._waiting.items() if waiting is link), None)
+        if task is not None:
+            task.cancel()
+
     async def stop(self) -> None:
         """Wait for no phone any more."""
         for task in list(self._waiting):
@@ -89,6 +105,10 @@ class Linking:
     async def _see_through(self, link: Link) -> None:
         try:
             link.account = await self._commands.finish_link(device_link_uri=link.uri, device_name=link.device_name)
+        except LinkExpired as error:
+            link.state, link.reason = LinkState.EXPIRED, error.message
+            _LOGGER.info("nobody has scanned the code to link '%s'", link.device_name)
+            return
         except EngineError as error:
             link.state, link.reason = LinkState.FAILED, error.message
             _LOGGER.warning("linking as '%s' failed: %s", link.device_name, error.message)
@@ -100,7 +120,7 @@ class Linking:
     def _put_away(self, task: asyncio.Task[None]) -> None:
         link = self._waiting.pop(task)
         if task.cancelled():
-            link.state, link.reason = LinkState.FAILED, "the service was stopped"
+            link.state, link.reason = LinkState.FAILED, "it was no longer waited for"
         elif error := task.exception():
             link.state, link.reason = LinkState.FAILED, str(error)
             _LOGGER.error("linking as '%s' broke off", link.device_name, exc_info=error)

@@ -1,4 +1,4 @@
-"""QR codes as the drop-in API draws them: 256 × 256 pixels, error correction H, a forced version, a quiet zone of four modules."""
+"""QR codes, with a quiet zone of four modules: as the drop-in API draws them, and in a size that fits."""
 
 import io
 
@@ -12,7 +12,9 @@ VERSIONS = range(1, 41)
 
 
 def draw(text: str, version: int) -> bytes:
-    """A PNG of the code. Takes some 50 ms of CPU: call it in a thread.
+    """A PNG as the drop-in API has it: 256 × 256 pixels, error correction H, a forced version.
+
+    It takes some 50 ms of CPU: call it in a thread.
 
     Raises:
         InvalidValue: The text does not fit into this version (version 10 holds 119 bytes).
@@ -41,3 +43,41 @@ def draw(text: str, version: int) -> bytes:
     picture = io.BytesIO()
     png.Writer(_SIZE, _SIZE, greyscale=True, bitdepth=1).write(picture, rows)
     return picture.getvalue()
+
+
+_PIXELS = 8
+"""Of a module in `draw_png`."""
+
+
+def draw_svg(text: str) -> bytes:
+    """An SVG of the code in the smallest version that holds the text, error correction M; it scales to any size."""
+    modules = _modules(text)
+    size = len(modules)
+    path = "".join(
+        f"M{column},{row}h1v1h-1z" for row, line in enumerate(modules) for column, dark in enumerate(line) if dark
+    )  # fmt: skip
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {size} {size}" shape-rendering="crispEdges">'
+        f'<rect width="{size}" height="{size}" fill="#fff"/><path d="{path}" fill="#000"/></svg>'
+    ).encode()
+
+
+def draw_png(text: str) -> bytes:
+    """A PNG of the same, 8 pixels a module."""
+    import png  # noqa: PLC0415
+
+    modules = _modules(text)
+    rows = [[0 if dark else 1 for dark in line for _ in range(_PIXELS)] for line in modules for _ in range(_PIXELS)]
+    picture = io.BytesIO()
+    png.Writer(len(rows), len(rows), greyscale=True, bitdepth=1).write(picture, rows)
+    return picture.getvalue()
+
+
+def _modules(text: str) -> list[list[bool]]:
+    from qrcode import QRCode, constants  # noqa: PLC0415  # only who links a device pays for it
+
+    code = QRCode(error_correction=constants.ERROR_CORRECT_M, border=_QUIET)
+    code.add_data(text.encode(), optimize=0)
+    code.make(fit=True)
+    modules: list[list[bool]] = code.get_matrix()
+    return modules

@@ -14,6 +14,10 @@ _USE_VOICE = (
 )  # fmt: skip
 
 
+class VoiceRequired(Rejected):
+    """No SMS goes to this number: a code can only be told by a call."""
+
+
 class Registration:
     """Registers, verifies, unregisters."""
 
@@ -36,7 +40,7 @@ class Registration:
         try:
             await self._commands.register(number, voice=voice, captcha=captcha)
         except TransportRefused as refusal:
-            raise refusal if voice else Rejected(_USE_VOICE, code=refusal.code) from refusal
+            raise refusal if voice else VoiceRequired(_USE_VOICE, code=refusal.code) from refusal
         finally:
             self._on_change()  # registering anew takes a loaded account away, even when it then fails
 

@@ -59,7 +59,7 @@ async def test_the_outcome_of_a_link_is_kept(service: Service) -> None:
     outcomes = {link.device_name: (link.state, link.account, link.reason) for link in service.courier.linking.links}
     assert outcomes == {
         "a": (LinkState.LINKED, "+4915100000001", None),
-        "b": (LinkState.FAILED, None, "Link request timed out, please try again."),
+        "b": (LinkState.EXPIRED, None, "Link request timed out, please try again."),
     }
 
 

@@ -1,33 +1,23 @@
 """`/v1/attachments`: files that were received, and files that wait to be sent."""
 
-import asyncio
-import contextlib
-import uuid
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Annotated
-from urllib.parse import unquote
 
-import aiohttp
 import msgspec
-from aiohttp import http_exceptions, web
+from aiohttp import web
 
 from signal_courier.access.reach import Reach
 from signal_courier.access.scopes import Scope
-from signal_courier.http import bodies
 from signal_courier.http.answers import content, empty, json_answer
 from signal_courier.http.call import Call
-from signal_courier.http.problems import NoSpace, Problem, SlowBody, UndecodableBody
+from signal_courier.http.files import SAFE, file_answer, keep_upload
+from signal_courier.http.problems import Problem
 from signal_courier.http.routing import Answer, RouteTable
 from signal_courier.messaging.uploads import KeptUpload
-from signal_courier.model.attachments import HEAD, file_name
-from signal_courier.model.errors import InvalidValue, TooLarge
+from signal_courier.model.attachments import HEAD
 from signal_courier.model.media import media_type
 
 routes = RouteTable("Attachments")
 
-_SAFE = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox"}
-"""A file comes from a stranger: a browser must not run what it holds."""
 _MISSING = Answer(404, "No such file.", Problem)
 
 
@@ -48,13 +38,13 @@ async def serve_attachment(call: Call[None, None]) -> web.StreamResponse:
     """Get an attachment: one that was received, or an upload."""
     name, staging = call.path["attachment"], call.services.staging
     if staging.uploads.is_id(name):
-        return await _file(staging.uploads.path(name))
+        return await file_answer(staging.uploads.path(name))
     if staging.received.is_remote:
         data = await staging.received.fetch(await call.services.accounts.meant(None, any_will_do=True), name)
         answer = content(data, media_type(data[:HEAD]))
-        answer.headers.update(_SAFE)
+        answer.headers.update(SAFE)
         return answer
-    return await _file(staging.received.path(name))
+    return await file_answer(staging.received.path(name))
 
 
 @routes.add(
@@ -98,92 +88,10 @@ async def upload_attachment(call: Call[None, None]) -> web.StreamResponse:
 
     As the first file of a multipart form, or as the raw body (then `Content-Disposition` may tell its name).
     """
-    settings = call.services.settings
-    limit = settings.body_limit_mib * 1024 * 1024
-    spooled = settings.spool_dir / uuid.uuid4().hex
-    try:
-        try:
-            name, head = await _receive(call.request, spooled, limit)
-            kept = await call.services.staging.uploads.keep(spooled, file_name(name, head))
-        except OSError as error:
-            raise NoSpace(error) from error
-    finally:
-        spooled.unlink(missing_ok=True)
-    return json_answer(_told(kept, head), 201)
+    settings, staging = call.services.settings, call.services.staging
+    kept, media = await keep_upload(call.request, staging.uploads, settings.spool_dir, settings.body_limit_mib * 1024 * 1024)
+    return json_answer(_told(kept, media), 201)
 
 
-def _told(kept: KeptUpload, head: bytes) -> UploadedFile:
-    return UploadedFile(
-        id=kept.id, path=f"/v1/attachments/{kept.id}", filename=kept.path.name, content_type=media_type(head), size=kept.size
-    )
-
-
-async def _receive(request: web.BaseRequest, target: Path, limit: int) -> tuple[str, bytes]:
-    """Write the file of a request; gives its name (maybe empty) and its first bytes."""
-    if request.content_length is not None and request.content_length > limit + 65536:
-        raise _too_large(limit)
-    try:
-        async with asyncio.timeout(bodies.DEADLINE):
-            if not request.content_type.startswith("multipart/"):
-                return _header_name(request), await _write(_chunks(request), target, limit)
-            async for part in await request.multipart():
-                if isinstance(part, aiohttp.BodyPartReader) and (part.filename is not None or part.name in ("file", "attachment")):
-                    return part.filename or "", await _write(_part_chunks(part), target, limit)
-            raise InvalidValue("file", "file: the form holds no file")
-    except TimeoutError:
-        raise SlowBody("the upload took too long") from None
-    except http_exceptions.InvalidHeader as error:
-        raise _broken_form() from error
-    except bodies.LOST as error:
-        raise bodies.lost_body(error) from error
-    except (ValueError, RuntimeError) as error:  # a part's content or encoding
-        if isinstance(error, InvalidValue):
-            raise
-        raise _broken_form() from error
-
-
-async def _chunks(request: web.BaseRequest) -> AsyncIterator[bytes]:
-    while chunk := await asyncio.wait_for(request.content.readany(), bodies.STALL):
-        yield chunk
-
-
-async def _part_chunks(part: aiohttp.BodyPartReader) -> AsyncIterator[bytes]:
-    while chunk := await asyncio.wait_for(part.read_chunk(256 * 1024), bodies.STALL):
-        yield part.decode(chunk)
-
-
-async def _write(chunks: AsyncIterator[bytes], target: Path, limit: int) -> bytes:
-    size, head = 0, b""
-    with target.open("xb", buffering=0) as file:
-        async with contextlib.aclosing(chunks):  # type: ignore[type-var]  # an async generator
-            async for chunk in chunks:
-                size += len(chunk)
-                if size > limit:
-                    raise _too_large(limit)
-                if len(head) < HEAD:
-                    head += chunk[: HEAD - len(head)]
-                file.write(chunk)
-    if not size:
-        raise InvalidValue("file", "file: it is empty")
-    return head
-
-
-def _broken_form() -> UndecodableBody:
-    return UndecodableBody("Couldn't process request - invalid multipart form", plain=False)
-
-
-def _too_large(limit: int) -> TooLarge:
-    return TooLarge("file", f"file: larger than {limit // 1024**2} MiB")
-
-
-def _header_name(request: web.BaseRequest) -> str:
-    _, parameters = aiohttp.parse_content_disposition(request.headers.get("Content-Disposition"))
-    return aiohttp.content_disposition_filename(parameters) or unquote(request.headers.get("X-Filename", ""))
-
-
-async def _file(path: Path) -> web.StreamResponse:
-    def read_head() -> bytes:
-        with path.open("rb") as file:
-            return file.read(HEAD)
-
-    return web.FileResponse(path, headers={"Content-Type": media_type(await asyncio.to_thread(read_head)), **_SAFE})
+def _told(kept: KeptUpload, media: str) -> UploadedFile:
+    return UploadedFile(id=kept.id, path=f"/v1/attachments/{kept.id}", filename=kept.path.name, content_type=media, size=kept.size)

@@ -2,13 +2,45 @@
 
 from collections.abc import Iterable, Sequence
 
-from signal_courier.http.native import audit, consumers, events, problem_list, tokens
+from signal_courier.http.native import (
+    accounts,
+    attachments,
+    audit,
+    consumers,
+    conversations,
+    events,
+    groups,
+    identities,
+    links,
+    messages,
+    metrics,
+    polls,
+    problem_list,
+    reactions,
+    registrations,
+    status,
+    stickers,
+    tokens,
+)
 from signal_courier.http.routing import Route
 
 TABLES: Sequence[Iterable[Route]] = (
+    status.routes,
     problem_list.routes,
+    metrics.routes,
+    links.routes,
+    registrations.routes,
+    accounts.routes,
+    conversations.routes,
+    messages.routes,
+    reactions.routes,
     events.routes,
     consumers.routes,
+    polls.routes,
+    attachments.routes,
+    groups.routes,
+    identities.routes,
+    stickers.routes,
     tokens.routes,
     audit.routes,
 )

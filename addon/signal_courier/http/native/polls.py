@@ -1,0 +1,91 @@
+"""`/api/v2/polls`: asking, voting, closing (signal-cli 0.13.22)."""
+
+from typing import Annotated
+
+import msgspec
+from aiohttp import web
+
+from signal_courier.access.reach import Reach
+from signal_courier.access.scopes import Scope
+from signal_courier.http.answers import empty
+from signal_courier.http.call import Call
+from signal_courier.http.faces import Face
+from signal_courier.http.native.common import PERSON_UUID, TIMESTAMP, Account, ConversationId, Timestamp, account_of, person_of
+from signal_courier.http.native.sending import ANSWERS, QUIET_ANSWERS, send, send_and_tell
+from signal_courier.http.routing import RouteTable
+from signal_courier.model.messages import Poll, PollEnd, Vote
+from signal_courier.model.recipients import parse_recipient
+
+routes = RouteTable("Polls", face=Face.NATIVE)
+
+
+class NewPoll(msgspec.Struct, kw_only=True):
+    """A question and what can be answered."""
+
+    conversation: ConversationId
+    question: Annotated[str, msgspec.Meta(min_length=1)]
+    options: Annotated[list[Annotated[str, msgspec.Meta(min_length=1)]], msgspec.Meta(min_length=2, max_length=100)]
+    multiple: Annotated[bool, msgspec.Meta(description="Whether several options can be chosen.")] = False
+    account: Account = None
+
+
+@routes.add(
+    "POST", "/api/v2/polls", scope=Scope.SEND, accounts=Reach.CHECKED, recipients=Reach.CHECKED, body=NewPoll,
+    body_example={"conversation": PERSON_UUID, "question": "Tea?", "options": ["Yes", "No"]}, answers=ANSWERS,
+)  # fmt: skip
+async def ask_poll(call: Call[NewPoll, None]) -> web.StreamResponse:
+    """Ask a question with a choice of options."""
+    body = call.body
+    conversation = parse_recipient(body.conversation, field="conversation")
+    poll = Poll(question=body.question, answers=body.options, several=body.multiple)
+    return await send_and_tell(call, await account_of(call, body.account), [conversation], poll)
+
+
+class VoteBody(msgspec.Struct, kw_only=True):
+    """Which options are chosen."""
+
+    conversation: ConversationId
+    author: Annotated[str, msgspec.Meta(description="Who asked.", examples=[PERSON_UUID])]
+    timestamp: Timestamp
+    options: Annotated[
+        list[Annotated[int, msgspec.Meta(ge=0, le=10_000)]],
+        msgspec.Meta(description="Their numbers, the first is 0; none takes the vote back.", max_length=100),
+    ]
+    count: Annotated[
+        int | None, msgspec.Meta(description="How often this account has voted in this poll, this vote included; counted unless given.")
+    ] = None
+    account: Account = None
+
+
+@routes.add(
+    "POST", "/api/v2/polls/votes", scope=Scope.SEND, accounts=Reach.CHECKED, recipients=Reach.CHECKED, body=VoteBody,
+    body_example={"conversation": PERSON_UUID, "author": PERSON_UUID, "timestamp": TIMESTAMP, "options": [0]}, answers=QUIET_ANSWERS,
+)  # fmt: skip
+async def cast_vote(call: Call[VoteBody, None]) -> web.StreamResponse:
+    """Vote, or change the vote."""
+    body, votes = call.body, call.services.votes
+    conversation, author = parse_recipient(body.conversation, field="conversation"), person_of(body.author, "author")
+    account = await account_of(call, body.account)
+    count = body.count or votes.next(account, author, body.timestamp)
+    await send(call, account, [conversation], Vote(author=author, timestamp=body.timestamp, choices=body.options, count=count))
+    votes.cast(account, author, body.timestamp, count)
+    return empty()
+
+
+class PollEndBody(msgspec.Struct, kw_only=True):
+    """Which poll ends."""
+
+    conversation: ConversationId
+    timestamp: Timestamp
+    account: Account = None
+
+
+@routes.add(
+    "POST", "/api/v2/polls/end", scope=Scope.SEND, accounts=Reach.CHECKED, recipients=Reach.CHECKED, body=PollEndBody,
+    body_example={"conversation": PERSON_UUID, "timestamp": TIMESTAMP}, answers=QUIET_ANSWERS,
+)  # fmt: skip
+async def end_poll(call: Call[PollEndBody, None]) -> web.StreamResponse:
+    """Close an own poll."""
+    conversation = parse_recipient(call.body.conversation, field="conversation")
+    await send(call, await account_of(call, call.body.account), [conversation], PollEnd(timestamp=call.body.timestamp))
+    return empty()

@@ -1,0 +1,83 @@
+"""`/api/v2/reactions`, `receipts` and `typing`: the small signs."""
+
+from typing import Annotated
+
+import msgspec
+from aiohttp import web
+
+from signal_courier.access.reach import Reach
+from signal_courier.access.scopes import Scope
+from signal_courier.http.answers import empty
+from signal_courier.http.call import Call
+from signal_courier.http.faces import Face
+from signal_courier.http.native.common import PERSON_UUID, TIMESTAMP, Account, ConversationId, Timestamp, account_of, person_of
+from signal_courier.http.native.sending import ANSWERS, QUIET_ANSWERS, send, send_and_tell
+from signal_courier.http.routing import RouteTable
+from signal_courier.model.messages import Reaction, Receipt, ReceiptKind, Typing
+from signal_courier.model.recipients import parse_recipient
+
+routes = RouteTable("Messages", face=Face.NATIVE)
+
+
+class ReactionBody(msgspec.Struct, kw_only=True):
+    """An emoji for a message."""
+
+    conversation: ConversationId
+    emoji: Annotated[str, msgspec.Meta(min_length=1, max_length=64, examples=["👍"])]
+    author: Annotated[str, msgspec.Meta(description="Who wrote the message.", examples=[PERSON_UUID])]
+    timestamp: Timestamp
+    remove: Annotated[bool, msgspec.Meta(description="Take it back.")] = False
+    story: Annotated[bool, msgspec.Meta(description="It is a story that the emoji is for.")] = False
+    account: Account = None
+
+
+@routes.add(
+    "POST", "/api/v2/reactions", scope=Scope.SEND, accounts=Reach.CHECKED, recipients=Reach.CHECKED, body=ReactionBody,
+    body_example={"conversation": PERSON_UUID, "emoji": "👍", "author": PERSON_UUID, "timestamp": TIMESTAMP}, answers=ANSWERS,
+)  # fmt: skip
+async def react(call: Call[ReactionBody, None]) -> web.StreamResponse:
+    """React to a message, or take the reaction back."""
+    body = call.body
+    conversation, author = parse_recipient(body.conversation, field="conversation"), person_of(body.author, "author")
+    reaction = Reaction(emoji=body.emoji, author=author, timestamp=body.timestamp, remove=body.remove, story=body.story)
+    return await send_and_tell(call, await account_of(call, body.account), [conversation], reaction)
+
+
+class ReceiptsBody(msgspec.Struct, kw_only=True):
+    """What was read, and of whom."""
+
+    author: Annotated[str, msgspec.Meta(description="Who wrote the messages.", examples=[PERSON_UUID])]
+    timestamps: Annotated[list[Timestamp], msgspec.Meta(min_length=1, max_length=1000)]
+    kind: Annotated[ReceiptKind, msgspec.Meta(description="`viewed` is for what was played or opened.")] = ReceiptKind.READ
+    account: Account = None
+
+
+@routes.add(
+    "POST", "/api/v2/receipts", scope=Scope.SEND, accounts=Reach.CHECKED, recipients=Reach.CHECKED, body=ReceiptsBody,
+    body_example={"author": PERSON_UUID, "timestamps": [TIMESTAMP], "kind": "read"}, answers=QUIET_ANSWERS,
+)  # fmt: skip
+async def send_receipts(call: Call[ReceiptsBody, None]) -> web.StreamResponse:
+    """Tell somebody that their messages were read or viewed."""
+    body = call.body
+    author = person_of(body.author, "author")
+    await send(call, await account_of(call, body.account), [author], Receipt(kind=body.kind, timestamps=body.timestamps))
+    return empty()
+
+
+class TypingBody(msgspec.Struct, kw_only=True):
+    """Where something is being typed."""
+
+    conversation: ConversationId
+    stop: Annotated[bool, msgspec.Meta(description="Not any more; else it ends by itself after 15 seconds.")] = False
+    account: Account = None
+
+
+@routes.add(
+    "POST", "/api/v2/typing", scope=Scope.SEND, accounts=Reach.CHECKED, recipients=Reach.CHECKED, body=TypingBody,
+    body_example={"conversation": PERSON_UUID}, answers=QUIET_ANSWERS,
+)  # fmt: skip
+async def show_typing(call: Call[TypingBody, None]) -> web.StreamResponse:
+    """Show that something is being typed, or no longer."""
+    conversation = parse_recipient(call.body.conversation, field="conversation")
+    await send(call, await account_of(call, call.body.account), [conversation], Typing(stop=call.body.stop))
+    return empty()

@@ -1,0 +1,116 @@
+"""What everything that is sent through the native API shares: one call of the outbox, one form of answer."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import msgspec
+from aiohttp import web
+
+from signal_courier.engine.errors import SendResult
+from signal_courier.http.answers import json_answer
+from signal_courier.http.call import Call
+from signal_courier.http.native.common import ACCOUNT, INVALID, PERSON, PERSON_UUID, REFUSED, TIMESTAMP, trouble
+from signal_courier.http.routing import Answer
+from signal_courier.messaging.delivery import SUCCESS, Outcome
+from signal_courier.model.errors import InvalidValue
+from signal_courier.model.messages import Sendable
+from signal_courier.model.outbox import DeliveryState
+from signal_courier.model.recipients import Recipient, parse_recipient
+
+
+class SentTo(msgspec.Struct, kw_only=True):
+    """What became of it for one recipient; the members of a group follow each for themselves."""
+
+    recipient: Annotated[str, msgspec.Meta(description="UUID or number; `group.…` for a group that as a whole was not reached.")]
+    state: DeliveryState
+    uuid: str | None = None
+    number: str | None = None
+    group: Annotated[str | None, msgspec.Meta(description="The group through which it reaches this person.")] = None
+    reason: Annotated[str | None, msgspec.Meta(description="Why not: a result of signal-cli, like UNREGISTERED_FAILURE.")] = None
+
+
+class SentEntry(msgspec.Struct, kw_only=True):
+    """Something that was sent."""
+
+    account: str
+    timestamp: Annotated[int, msgspec.Meta(description="Its name from now on, for quotes, edits, reactions and deletion.")]
+    recipients: list[SentTo]
+    challenge_tokens: Annotated[
+        Sequence[str], msgspec.Meta(description="Where some were not reached for Signal's limit: for `…/accounts/{number}/challenge`.")
+    ] = ()
+
+
+EXAMPLE = {
+    "account": ACCOUNT, "timestamp": TIMESTAMP, "challenge_tokens": [],
+    "recipients": [
+        {"recipient": PERSON_UUID, "state": "sent", "uuid": PERSON_UUID, "number": PERSON, "group": None, "reason": None}
+    ],
+}  # fmt: skip
+ANSWERS = (
+    Answer(201, "Sent; to some at least.", SentEntry, example=EXAMPLE),
+    INVALID,
+    trouble("untrusted-identity", "Failed to send message due to untrusted identities", account=ACCOUNT, recipients=[PERSON_UUID]),
+    trouble("not-on-signal", "Failed to send message", account=ACCOUNT, recipients=[PERSON]),
+    trouble("rate-limited", "Rate limit", account=ACCOUNT, challenge_tokens=["2f5d8a7e-…"], retry_after=3600),
+    trouble("signal-unreachable", "Connection refused", account=ACCOUNT, retry_after=30),
+)
+QUIET_ANSWERS = (Answer(204, "Sent."), INVALID, REFUSED)
+
+
+def recipients_of(texts: Sequence[str]) -> list[Recipient]:
+    """Whom a body names. Raises `InvalidValue`."""
+    if not texts:
+        raise InvalidValue("recipients", "recipients: name at least one")
+    return [parse_recipient(text, field="recipients") for text in texts]
+
+
+async def send[B, Q](call: Call[B, Q], account: str, recipients: Sequence[Recipient], what: Sendable) -> SentEntry:
+    """Send something, and tell what became of it. Raises as `Outbox.send`, and `NotAllowed`."""
+    call.check_recipients(recipients)
+    outcome = await call.services.outbox.send(account, recipients, what)
+    return SentEntry(account=account, timestamp=outcome.timestamp, recipients=_sent_to(outcome), challenge_tokens=outcome.tokens)
+
+
+async def send_and_tell[B, Q](call: Call[B, Q], account: str, recipients: Sequence[Recipient], what: Sendable) -> web.Response:
+    """The same, as the answer."""
+    return json_answer(await send(call, account, recipients, what), 201)
+
+
+def _sent_to(outcome: Outcome) -> list[SentTo]:
+    entries: list[SentTo] = []
+    told: set[str] = set()
+    for sent in outcome.sent:
+        group = sent.target.group.external if sent.target.group is not None else None
+        for result in sent.results:
+            entry = _of_result(result, group)
+            if entry is not None:
+                entries.append(entry)
+                told.add(entry.recipient)
+        if not sent.results:  # a note to self, or a group of nobody else
+            entries += [SentTo(recipient=name, state=DeliveryState.SENT) for name in ((group,) if group else sent.target.names)]
+    for failure in outcome.failures:
+        group = failure.group.external if failure.group is not None else None
+        name = failure.uuid or failure.number or failure.username or group or ""
+        if name not in told:
+            entries.append(
+                SentTo(
+                    recipient=name, state=DeliveryState.FAILED, uuid=failure.uuid, number=failure.number, group=group, reason=failure.reason
+                )
+            )
+    return entries
+
+
+def _of_result(result: SendResult, group: str | None) -> SentTo | None:
+    address = result.recipient_address
+    name = (address.uuid or address.number or address.username) if address is not None else None
+    if address is None or name is None:
+        return None
+    reached = result.type == SUCCESS
+    return SentTo(
+        recipient=name,
+        state=DeliveryState.SENT if reached else DeliveryState.FAILED,
+        uuid=address.uuid,
+        number=address.number,
+        group=group,
+        reason=None if reached else result.type,
+    )
