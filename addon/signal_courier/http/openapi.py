@@ -17,7 +17,7 @@ from signal_courier.access.scopes import Scope
 from signal_courier.engine import errors
 from signal_courier.http.faces import Face
 from signal_courier.http.field_docs import field_docs
-from signal_courier.http.native import problems as native_problems
+from signal_courier.http.native import problems as native
 from signal_courier.http.problems import (
     Forbidden,
     NoSpace,
@@ -53,9 +53,13 @@ _TOPICS: Final[Mapping[str, str]] = {
     "Accounts": "The accounts of this server and their settings.",
     "Profiles": "Name, text and picture that others see.",
     "Messages": "Send and receive.",
-    "Status": "The native API: how the service is, and what its problems mean.",
     "Events": "The native API: what happens, as it happens and again later.",
     "signal-cli": "The HTTP face of signal-cli's own daemon.",
+    "Status": "How the service is, what its problems mean, numbers for Prometheus.",
+    "Links": "Join as a second device of a phone.",
+    "Registrations": "A number of one's own, step by step.",
+    "Conversations": "People and groups under one roof.",
+    "Stickers": "Packs and their pictures.",
     "Reactions": "Emoji on messages.",
     "Receipts": "Tell that a message was read or viewed.",
     "Polls": "Ask, vote, close.",
@@ -92,6 +96,13 @@ _PATH_PARAMETERS: Final[Mapping[str, tuple[str, Json, str]]] = {
     "deviceId": ("The device's number in the list of devices.", {"type": "string", "minLength": 1}, "2"),
     "token_id": ("The token's id in the list of tokens.", {"type": "string", "minLength": 1}, "tok_5f0c2bd0d4a1"),
     "consumer": ("The consumer's name.", {"type": "string", "minLength": 1}, "home-assistant"),
+    "link": ("The link's id.", {"type": "string", "minLength": 1}, "6yFhXvM3nTqk0m1bq8aZcg"),
+    "device": ("The device's number in the list of devices.", {"type": "string", "minLength": 1}, "2"),
+    "conversation": ("UUID, number or username of the person, or `group.…`.", _NUMBER, "11111111-1111-4111-8111-111111111111"),
+    "group": ("The group: `group.…`.", _NUMBER, "group.UG1waStFZlBXbXN4aW9tTGU5TngyWEY5SE9FNDgzcDZpS2lGajY1aU13ST0="),
+    "file": ("The file's id.", {"type": "string", "minLength": 1}, "BxJIwmVr9zpmWIpZiLZ9.jpg"),
+    "pack": ("The pack's id, in hex.", {"type": "string", "minLength": 1}, "9a32eda01a7a28574f2eb48668ae0dc4"),
+    "sticker": ("The sticker's number in its pack.", {"type": "string", "minLength": 1}, "0"),
     "call_id": ("The call's id in the list of calls.", {"type": "string", "minLength": 1}, "123456789"),
 }  # fmt: skip
 """Description, schema, example."""
@@ -116,7 +127,7 @@ def document(routes: Iterable[Route], servers: Sequence[str] = ()) -> Json:
         "servers": [{"url": address} for address in servers],
         "tags": [{"name": tag, "description": _TOPICS.get(tag, "")} for tag in dict.fromkeys(route.tag for route in listed)],
         "paths": paths,
-        "components": {"schemas": schemas.components, "responses": _shared_responses(), "securitySchemes": SECURITY},
+        "components": {"schemas": schemas.components, "responses": _shared_responses() | _native_responses(), "securitySchemes": SECURITY},
         "security": [*({name: []} for name in SECURITY), {}],
     }
 
@@ -132,7 +143,7 @@ class _Schemas:
     """JSON Schemas of everything that the routes mention, by type."""
 
     def __init__(self, routes: Sequence[Route]) -> None:
-        types: list[object] = [Problem]
+        types: list[object] = [Problem, native.ProblemDetails]
         for route in routes:
             types += [kind for kind in (route.body, route.query) if kind is not None]
             types += [answer.type for answer in route.answers if answer.type is not None]
@@ -141,8 +152,6 @@ class _Schemas:
         self._by_type = {id(kind): schema for kind, schema in zip(distinct, found, strict=True)}
         self._types = distinct  # their ids are in use
         self.components: dict[str, Json] = components
-        (_,), native = msgspec.json.schema_components([native_problems.Problem], ref_template=_REFS)
-        self.components["NativeProblem"] = native["Problem"]
         self._describe(_structs_in(distinct))
         queries = {_reference(self._by_type[id(route.query)]) for route in routes if route.query is not None}
         self._queries = {name: self.components.pop(name) for name in queries}
@@ -210,7 +219,7 @@ def _operation(route: Route, schemas: _Schemas) -> Json:
         operation["parameters"] = parameters
     if body := _body(route, schemas):
         operation["requestBody"] = body
-    operation["responses"] = _responses(route, schemas)
+    operation["responses"] = _responses(route, schemas) if route.face is not Face.NATIVE else _native(route, schemas)
     return operation
 
 
@@ -248,8 +257,6 @@ def _content(schema: Json, example: Example) -> Json:
 
 
 def _responses(route: Route, schemas: _Schemas) -> Json:
-    if route.face is Face.NATIVE:
-        return _native_responses(route, schemas)
     responses: Json = {status: {"$ref": f"#/components/responses/{_SHARED[status].name}"} for status in _shared_by(route)}
     if route.body is not None or route.uploads or route.query is not None or "{" in route.path:
         text = "The request is wrong, or signal-cli refused it; the text says why."
@@ -269,29 +276,11 @@ def _responses(route: Route, schemas: _Schemas) -> Json:
     return dict(sorted(responses.items()))
 
 
-def _native_responses(route: Route, schemas: _Schemas) -> Json:
-    """Those of the native API, whose problems are RFC 9457."""
-    statuses = dict.fromkeys([*_shared_by(route), "404"])
-    if route.body is not None or route.uploads or route.query is not None or "{" in route.path:
-        statuses["400"] = None
-    responses: Json = {status: {"$ref": "#/components/responses/NativeProblem"} for status in statuses}
-    for answer in route.answers:
-        known = responses.get(str(answer.status), {})
-        response = _response(answer, schemas)
-        content = {**known.get("content", {}), **response.get("content", {})}
-        responses[str(answer.status)] = response | ({"content": content} if content else {})
-    if route.websocket:
-        responses["101"] = {"description": "The connection is a WebSocket now."}
-    return dict(sorted(responses.items()))
-
-
 def _response(answer: Answer, schemas: _Schemas) -> Json:
     if answer.type is Problem:
         example = answer.example or _told(problem(answer.description.rstrip("."), answer.status))
         return _problem(answer.description, answer.status, example)
     response: Json = {"description": answer.description}
-    if answer.media == native_problems.MEDIA:
-        return {"$ref": "#/components/responses/NativeProblem"}
     if answer.media != _JSON:
         response["content"] = {answer.media: {"schema": {"type": "string", "format": "binary"}}}
     elif answer.type is not None:
@@ -301,6 +290,68 @@ def _response(answer: Answer, schemas: _Schemas) -> Json:
 
 def _problem(description: str, status: int, example: Example) -> Json:
     response: Json = {"description": description, "content": {_JSON: _content({"$ref": _REFS.format(name="Problem")}, example)}}
+    if status in (429, 503):
+        response["headers"] = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}}}
+    return response
+
+
+# --- the native face -----------------------------------------------------------------------------------------------------
+
+
+_NATIVE: Final[Mapping[str, Sequence[str]]] = {
+    "400": ("invalid-value", "invalid-body"), "401": ("unauthorized",), "403": ("forbidden",), "404": ("account-unknown", "not-found"),
+    "408": ("slow-body",), "409": ("untrusted-identity", "conflict"), "413": ("too-large",), "421": ("wrong-host",),
+    "422": ("refused", "not-on-signal"), "423": ("pin-required",), "428": ("captcha-required",), "429": ("rate-limited", "throttled"),
+    "500": ("internal",), "501": ("unsupported",), "502": ("engine-fault",), "504": ("engine-timeout",), "507": ("no-space",),
+    "503": ("engine-unavailable", "signal-unreachable", "account-offline", "busy"),
+}  # fmt: skip
+"""By status, the kinds of problems that many routes can answer."""
+
+
+def _native(route: Route, schemas: _Schemas) -> Json:
+    responses: Json = {status: {"$ref": f"#/components/responses/Problem{status}"} for status in _native_shared_by(route)}
+    told: set[str] = set()
+    for answer in route.answers:
+        status = str(answer.status)
+        if answer.media == native.MEDIA:
+            example = answer.example or msgspec.to_builtins(native.problem(_NATIVE[status][-1]))
+            response = _native_problem(answer.description, answer.status, example)
+        else:
+            response = _response(answer, schemas)
+        if status not in told:
+            told.add(status)
+            responses[status] = response
+            continue
+        responses[status]["description"] += f" Or: {response['description']}"  # another kind of problem, or the same in another form
+        responses[status]["content"] = response.get("content", {}) | responses[status].get("content", {})
+    if route.websocket:
+        responses["101"] = {"description": "The connection is a WebSocket now."}
+    return dict(sorted(responses.items()))
+
+
+def _native_shared_by(route: Route) -> Sequence[str]:
+    statuses = ["401", "403", "421", "429", "500"]
+    if route.body is not None or route.uploads or route.query is not None or "{" in route.path:
+        statuses.append("400")
+    if route.body is not None or route.uploads:
+        statuses += ["408", "413", "507"]
+    if route.scope not in (None, Scope.ADMIN):
+        statuses += ["404", "409", "422", "423", "428", "501", "502", "503", "504"]
+    return statuses
+
+
+def _native_responses() -> Json:
+    responses: Json = {}
+    for status, kinds in _NATIVE.items():
+        listed = ", ".join(f"`{kind}`" for kind in kinds)
+        example = msgspec.to_builtins(native.problem(kinds[0]))
+        responses[f"Problem{status}"] = _native_problem(f"{native.KINDS[kinds[0]].title} ({listed}).", int(status), example)
+    return responses
+
+
+def _native_problem(description: str, status: int, example: Example) -> Json:
+    content = {native.MEDIA: _content({"$ref": _REFS.format(name="ProblemDetails")}, example)}
+    response: Json = {"description": description, "content": content}
     if status in (429, 503):
         response["headers"] = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}}}
     return response
@@ -348,18 +399,7 @@ def _shared_by(route: Route) -> Sequence[str]:
 
 
 def _shared_responses() -> Json:
-    native: Json = {
-        "description": "A problem (RFC 9457); decide by its `type`.",
-        "content": {
-            native_problems.MEDIA: _content(
-                {"$ref": _REFS.format(name="NativeProblem")}, msgspec.to_builtins(native_problems.problem("forbidden"))
-            )
-        },
-        "headers": {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}}},
-    }
-    return {"NativeProblem": native} | {
-        shared.name: _problem(shared.description, int(status), _example_of(shared.error)) for status, shared in _SHARED.items()
-    }
+    return {shared.name: _problem(shared.description, int(status), _example_of(shared.error)) for status, shared in _SHARED.items()}
 
 
 def _example_of(error: Exception) -> Example:

@@ -43,6 +43,7 @@ CHECKS = [
     response_headers_conformance,
     response_schema_conformance,
 ]
+PICTURE = base64.b64encode(cast.PIXEL).decode()
 GROUP = "group." + base64.b64encode(cast.DEMO_GROUP.encode()).decode()
 REAL: dict[str, tuple[Any, ...]] = {
     "number": (cast.HOME, cast.SECOND),
@@ -61,6 +62,19 @@ REAL: dict[str, tuple[Any, ...]] = {
     "token": (cast.CODE,),
     "numbers": ([cast.ECHO],),
     "device_name": ("Kitchen",),
+    "account": (cast.HOME, cast.SECOND),
+    "conversation": (cast.uuid_of(cast.ECHO), GROUP, cast.POLLY),
+    "group": (GROUP,),
+    "author": (cast.ECHO, cast.uuid_of(cast.ECHO)),
+    "add": ([cast.ECHO],),
+    "promote": ([cast.ECHO],),
+    "text": ("Hello",),
+    "pack": (cast.INSTALLED_PACK,),
+    "sticker": ("0",),
+    "device": ("1", "2"),
+    "code": (cast.CODE,),
+    "attachments": ([PICTURE],),
+    "avatar": (PICTURE,),
 }
 """What exists in the simulated network, by the names that routes have for it."""
 PAGED = {"GET /api/v2/events"}

@@ -15,7 +15,7 @@ from signal_courier.http.call import Call
 from signal_courier.http.faces import Face
 from signal_courier.http.native.common import ACCOUNT, PICTURE, REFUSED, number_in, trouble
 from signal_courier.http.native.pictures import Picture, staged_picture
-from signal_courier.http.native.problems import Problem, ProblemFound, problem
+from signal_courier.http.native.problems import ProblemDetails, ProblemFound, problem
 from signal_courier.http.routing import Answer, RouteTable
 from signal_courier.http.services import Services
 from signal_courier.messaging.account_states import AccountReport, Concern
@@ -38,7 +38,7 @@ class AccountEntry(msgspec.Struct):
     linked: Annotated[bool | None, msgspec.Meta(description="Whether a phone is its master; null if unknown.")]
     name: Annotated[str | None, msgspec.Meta(description="Of its profile; null if unknown.")]
     trust: Annotated[TrustMode, msgspec.Meta(description="What happens when a safety number is new.")]
-    problems: Annotated[list[Problem], msgspec.Meta(description="What a person should do something about.")]
+    problems: Annotated[list[ProblemDetails], msgspec.Meta(description="What a person should do something about.")]
 
 
 class Accounts(msgspec.Struct):
@@ -412,7 +412,10 @@ class ChallengeAnswer(msgspec.Struct):
     answers=[Answer(204, "The rate limit is lifted."), UNKNOWN, trouble("captcha-rejected", "Captcha rejected", account=ACCOUNT)],
 )  # fmt: skip
 async def solve_challenge(call: Call[ChallengeAnswer, None]) -> web.StreamResponse:
-    """Lift a rate limit with a solved captcha; from https://signalcaptchas.org/challenge/generate.html."""
+    """Lift a rate limit with a solved captcha.
+
+    A person solves it on https://signalcaptchas.org/challenge/generate.html.
+    """
     captcha = call.body.captcha.strip()
     if not captcha:
         raise InvalidValue("captcha", "captcha: must not be empty")

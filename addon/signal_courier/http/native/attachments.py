@@ -85,7 +85,7 @@ class DownloadQuery(msgspec.Struct):
 
 
 @routes.add(
-    "GET", "/api/v2/attachments/{id}", scope=Scope.RECEIVE, accounts=Reach.FREE, query=DownloadQuery,
+    "GET", "/api/v2/attachments/{file}", scope=Scope.RECEIVE, accounts=Reach.FREE, query=DownloadQuery,
     answers=[
         Answer(200, "The file; its type is told from its content.", media="application/octet-stream"),
         Answer(206, "The part that `Range` asks for.", media="application/octet-stream"),
@@ -96,7 +96,7 @@ class DownloadQuery(msgspec.Struct):
 )  # fmt: skip
 async def download_attachment(call: Call[None, DownloadQuery]) -> web.StreamResponse:
     """Get a file, or a part of it (`Range`)."""
-    identifier, staging = call.path["id"], call.services.staging
+    identifier, staging = call.path["file"], call.services.staging
     name = call.query.name or identifier
     if staging.uploads.is_id(identifier):
         path = staging.uploads.path(identifier)
@@ -110,16 +110,16 @@ async def download_attachment(call: Call[None, DownloadQuery]) -> web.StreamResp
 
 
 @routes.add(
-    "DELETE", "/api/v2/attachments/{id}", scope=Scope.RECEIVE, accounts=Reach.FREE, recipients=Reach.FREE,
+    "DELETE", "/api/v2/attachments/{file}", scope=Scope.RECEIVE, accounts=Reach.FREE, recipients=Reach.FREE,
     answers=[Answer(204, "Deleted."), MISSING, trouble("invalid-value", "Please provide a valid attachment name", field="attachment")],
 )  # fmt: skip
 async def delete_attachment(call: Call[None, None]) -> web.StreamResponse:
     """Delete a file."""
     staging: Staging = call.services.staging
-    if staging.uploads.is_id(call.path["id"]):
-        await staging.uploads.remove(call.path["id"])
+    if staging.uploads.is_id(call.path["file"]):
+        await staging.uploads.remove(call.path["file"])
     else:
-        await staging.received.remove(call.path["id"])
+        await staging.received.remove(call.path["file"])
     return empty()
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Final
 import msgspec
 
 from signal_courier.http.call import Call, decode_again
-from signal_courier.http.native.problems import MEDIA, Problem, problem
+from signal_courier.http.native.problems import MEDIA, ProblemDetails, problem
 from signal_courier.http.routing import Answer
 from signal_courier.model.errors import InvalidValue
 from signal_courier.model.recipients import GroupId, Recipient, parse_number, parse_recipient
@@ -34,7 +34,7 @@ class AccountQuery(msgspec.Struct):
 def trouble(kind: str, detail: str = "", **members: object) -> Answer:
     """A problem that a route can answer, with an example."""
     example = msgspec.to_builtins(problem(kind, detail, **members))
-    return Answer(example["status"], example["title"] + ".", Problem, media=MEDIA, example=example)
+    return Answer(example["status"], example["title"] + ".", ProblemDetails, media=MEDIA, example=example)
 
 
 INVALID: Final = trouble("invalid-value", "recipient: 'x' is no phone number, UUID, username or group id", field="recipient")
@@ -65,7 +65,7 @@ def number_in[B, Q](call: Call[B, Q]) -> str:
     return parse_number(decode_again(call.path["number"]), field="number").e164
 
 
-def recipient_in[B, Q](call: Call[B, Q], name: str = "id") -> Recipient:
+def recipient_in[B, Q](call: Call[B, Q], name: str = "conversation") -> Recipient:
     """The person or group that the path names. Raises `InvalidValue`."""
     return parse_recipient(decode_again(call.path[name]), field=name)
 

@@ -106,7 +106,7 @@ async def list_conversations(call: Call[None, ListQuery]) -> web.StreamResponse:
 
 
 @routes.add(
-    "GET", "/api/v2/conversations/{id}", scope=Scope.CONTACTS, accounts=Reach.CHECKED, query=AccountQuery,
+    "GET", "/api/v2/conversations/{conversation}", scope=Scope.CONTACTS, accounts=Reach.CHECKED, query=AccountQuery,
     answers=[Answer(200, "The conversation.", ConversationEntry, example=_ANNA), INVALID, MISSING],
 )  # fmt: skip
 async def get_conversation(call: Call[None, AccountQuery]) -> web.StreamResponse:
@@ -115,12 +115,12 @@ async def get_conversation(call: Call[None, AccountQuery]) -> web.StreamResponse
     account = await account_of(call, call.query.account)
     found = await call.services.conversations.find(account, recipient)
     if found is None:
-        raise MissingThing("id", "Nobody and no group is known by that name.")
+        raise MissingThing("conversation", "Nobody and no group is known by that name.")
     return json_answer(entry(found))
 
 
 @routes.add(
-    "GET", "/api/v2/conversations/{id}/avatar", scope=Scope.CONTACTS, accounts=Reach.CHECKED, query=AccountQuery,
+    "GET", "/api/v2/conversations/{conversation}/avatar", scope=Scope.CONTACTS, accounts=Reach.CHECKED, query=AccountQuery,
     answers=[Answer(200, "The picture.", bytes, media="image/*"), INVALID, MISSING],
 )  # fmt: skip
 async def get_conversation_avatar(call: Call[None, AccountQuery]) -> web.StreamResponse:
@@ -136,7 +136,7 @@ async def get_conversation_avatar(call: Call[None, AccountQuery]) -> web.StreamR
         except NotFound:
             return picture(await commands.get_avatar(account, profile=str(recipient)))
     except NotFound as error:
-        raise MissingThing("id", "There is no picture.") from error
+        raise MissingThing("conversation", "There is no picture.") from error
 
 
 class ConversationChange(msgspec.Struct, kw_only=True):
@@ -152,13 +152,13 @@ class ConversationChange(msgspec.Struct, kw_only=True):
 
 
 @routes.add(
-    "PATCH", "/api/v2/conversations/{id}", scope=Scope.CONTACTS, accounts=Reach.CHECKED, recipients=Reach.CHECKED,
+    "PATCH", "/api/v2/conversations/{conversation}", scope=Scope.CONTACTS, accounts=Reach.CHECKED, recipients=Reach.CHECKED,
     query=AccountQuery, body=ConversationChange,
     body_example={"name": "Anna", "expires_in": 604800},
     answers=[Answer(204, "Changed."), INVALID, REFUSED],
 )  # fmt: skip
 async def change_conversation(call: Call[ConversationChange, AccountQuery]) -> web.StreamResponse:
-    """Change what is saved of a person, how long messages last, or block a person or group."""
+    """Change what is saved of a person, how long messages last, or block."""
     recipient = recipient_in(call)
     call.check_recipients([recipient])
     account = await account_of(call, call.query.account)
@@ -166,7 +166,7 @@ async def change_conversation(call: Call[ConversationChange, AccountQuery]) -> w
     names = (body.name, body.given_name, body.family_name, body.nickname, body.note)
     if isinstance(recipient, GroupId):
         if any(name is not None for name in names):
-            raise InvalidValue("name", "name: a group is renamed with PATCH /api/v2/groups/{id}")
+            raise InvalidValue("name", "name: a group is renamed with PATCH /api/v2/groups/{group}")
         if body.expires_in is not None:
             await commands.update_group(account, group_id=recipient.internal, expiration=body.expires_in)
         groups, people = [recipient.internal], []
@@ -198,15 +198,16 @@ class RemoveQuery(AccountQuery):
 
 
 @routes.add(
-    "DELETE", "/api/v2/conversations/{id}", scope=Scope.CONTACTS, accounts=Reach.CHECKED, recipients=Reach.CHECKED, query=RemoveQuery,
+    "DELETE", "/api/v2/conversations/{conversation}", scope=Scope.CONTACTS, accounts=Reach.CHECKED, recipients=Reach.CHECKED,
+    query=RemoveQuery,
     answers=[Answer(204, "Removed."), INVALID, REFUSED],
 )  # fmt: skip
 async def remove_conversation(call: Call[None, RemoveQuery]) -> web.StreamResponse:
-    """Remove a contact; a group is left with `DELETE /api/v2/groups/{id}`."""
+    """Remove a contact; a group is left with `DELETE /api/v2/groups/{group}`."""
     recipient = recipient_in(call)
     call.check_recipients([recipient])
     if isinstance(recipient, GroupId):
-        raise InvalidValue("id", "id: a group is left with DELETE /api/v2/groups/{id}")
+        raise InvalidValue("conversation", "conversation: a group is left with DELETE /api/v2/groups/{group}")
     if call.query.hide and call.query.forget:
         raise InvalidValue("forget", "forget: hide and forget exclude each other")
     account = await account_of(call, call.query.account)
@@ -222,7 +223,7 @@ class RequestAnswer(msgspec.Struct):
 
 
 @routes.add(
-    "POST", "/api/v2/conversations/{id}/request", scope=Scope.CONTACTS, accounts=Reach.CHECKED, recipients=Reach.CHECKED,
+    "POST", "/api/v2/conversations/{conversation}/request", scope=Scope.CONTACTS, accounts=Reach.CHECKED, recipients=Reach.CHECKED,
     query=AccountQuery, body=RequestAnswer,
     body_example={"answer": "accept"}, answers=[Answer(204, "Done."), INVALID, REFUSED],
 )  # fmt: skip

@@ -62,7 +62,7 @@ async def list_all_groups(call: Call[None, AccountQuery]) -> web.StreamResponse:
 
 
 @routes.add(
-    "GET", "/api/v2/groups/{id}", scope=Scope.GROUPS, accounts=Reach.CHECKED, query=AccountQuery,
+    "GET", "/api/v2/groups/{group}", scope=Scope.GROUPS, accounts=Reach.CHECKED, query=AccountQuery,
     answers=[Answer(200, "The group.", ConversationEntry, example=GROUP_EXAMPLE), INVALID, MISSING],
 )  # fmt: skip
 async def show_group(call: Call[None, AccountQuery]) -> web.StreamResponse:
@@ -139,7 +139,7 @@ class GroupChange(msgspec.Struct, kw_only=True):
 
 
 @routes.add(
-    "PATCH", "/api/v2/groups/{id}", scope=Scope.GROUPS, accounts=Reach.CHECKED, query=AccountQuery, body=GroupChange,
+    "PATCH", "/api/v2/groups/{group}", scope=Scope.GROUPS, accounts=Reach.CHECKED, query=AccountQuery, body=GroupChange,
     body_example={"description": "All of us", "add": [PERSON], "avatar": PICTURE},
     answers=[Answer(200, "The group as it is now.", ConversationEntry, example=GROUP_EXAMPLE), INVALID, MISSING, REFUSED],
 )  # fmt: skip
@@ -172,7 +172,7 @@ async def change_group(call: Call[GroupChange, AccountQuery]) -> web.StreamRespo
                 member_label_emoji=body.label_emoji,
             )
         except NotFound as error:
-            raise MissingThing("id", "There is no such group.") from error
+            raise MissingThing("group", "There is no such group.") from error
     call.services.conversations.forget(account)
     return json_answer(await _shown(call, account, group))
 
@@ -185,7 +185,7 @@ class LeaveQuery(AccountQuery):
 
 
 @routes.add(
-    "DELETE", "/api/v2/groups/{id}", scope=Scope.GROUPS, accounts=Reach.CHECKED, query=LeaveQuery,
+    "DELETE", "/api/v2/groups/{group}", scope=Scope.GROUPS, accounts=Reach.CHECKED, query=LeaveQuery,
     answers=[Answer(204, "Left."), INVALID, MISSING, REFUSED],
 )  # fmt: skip
 async def leave_group(call: Call[None, LeaveQuery]) -> web.StreamResponse:
@@ -195,13 +195,13 @@ async def leave_group(call: Call[None, LeaveQuery]) -> web.StreamResponse:
     try:
         await call.services.commands.quit_group(account, group_id=group.internal, admin=admins, delete=call.query.forget)
     except NotFound as error:
-        raise MissingThing("id", "There is no such group.") from error
+        raise MissingThing("group", "There is no such group.") from error
     finally:
         call.services.conversations.forget(account)
     return empty()
 
 
-class JoinGroup(msgspec.Struct):
+class Invitation(msgspec.Struct):
     """Which group."""
 
     link: Annotated[str, msgspec.Meta(description="The invitation.", examples=["https://signal.group/#…"])]
@@ -216,10 +216,10 @@ class Joined(msgspec.Struct):
 
 
 @routes.add(
-    "POST", "/api/v2/groups/join", scope=Scope.GROUPS, accounts=Reach.CHECKED, body=JoinGroup, body_example={"link": "https://signal.group/#CjQKIAEC…"},
+    "POST", "/api/v2/groups/join", scope=Scope.GROUPS, accounts=Reach.CHECKED, body=Invitation, body_example={"link": "https://signal.group/#CjQKIAEC…"},
     answers=[Answer(200, "Joined, or asked to be let in.", Joined, example={"id": GROUP, "waiting": False}), INVALID, REFUSED],
 )  # fmt: skip
-async def accept_invitation(call: Call[JoinGroup, None]) -> web.StreamResponse:
+async def accept_invitation(call: Call[Invitation, None]) -> web.StreamResponse:
     """Join a group by its invitation link."""
     if not call.body.link.startswith(("https://signal.group/#", "sgnl://signal.group/#")):
         raise InvalidValue("link", "link: it begins with https://signal.group/#")
@@ -230,7 +230,7 @@ async def accept_invitation(call: Call[JoinGroup, None]) -> web.StreamResponse:
 
 
 def _group[B, Q](call: Call[B, Q]) -> GroupId:
-    return group_of(decode_again(call.path["id"]), "id")
+    return group_of(decode_again(call.path["group"]), "group")
 
 
 def _persons(texts: Sequence[str], field: str) -> list[str]:
@@ -240,5 +240,5 @@ def _persons(texts: Sequence[str], field: str) -> list[str]:
 async def _shown[B, Q](call: Call[B, Q], account: str, group: GroupId) -> ConversationEntry:
     found = await call.services.conversations.find(account, group)
     if found is None:
-        raise MissingThing("id", "There is no such group.")
+        raise MissingThing("group", "There is no such group.")
     return entry(found)

@@ -11,7 +11,7 @@ from signal_courier.http.answers import content, empty, json_answer
 from signal_courier.http.call import Call
 from signal_courier.http.faces import Face
 from signal_courier.http.native.common import ACCOUNT, MISSING, trouble
-from signal_courier.http.native.problems import Problem, ProblemFound, problem
+from signal_courier.http.native.problems import ProblemDetails, ProblemFound, problem
 from signal_courier.http.routing import Answer, RouteTable
 from signal_courier.messaging import qr
 from signal_courier.messaging.link_sessions import LinkSession
@@ -40,7 +40,7 @@ class LinkEntry(msgspec.Struct):
     version: Annotated[int, msgspec.Meta(description="Grows when the code or the state changes; for `after`.")]
     device_name: str
     account: Annotated[str | None, msgspec.Meta(description="The number, once it is linked.")]
-    problem: Annotated[Problem | None, msgspec.Meta(description="Why it came to nothing.")]
+    problem: Annotated[ProblemDetails | None, msgspec.Meta(description="Why it came to nothing.")]
     started: Annotated[float, msgspec.Meta(description="Seconds since 1970, as the next.")]
     expires: Annotated[float, msgspec.Meta(description="When it is given up.")]
 
@@ -88,7 +88,7 @@ def _entry(session: LinkSession) -> LinkEntry:
 async def start_link(call: Call[NewLink, None]) -> web.StreamResponse:
     """Begin to link this service to a phone.
 
-    The code renews itself about every minute until it is scanned, for ten minutes: follow it with `GET /api/v2/links/{id}?wait=…`.
+    The code renews itself about every minute until it is scanned, for ten minutes: follow it with `GET /api/v2/links/{link}?wait=…`.
     """
     return json_answer(_entry(await call.services.link_sessions.start(call.body.device_name)), 201)
 
@@ -109,7 +109,7 @@ class LinkQuery(msgspec.Struct):
 
 
 @routes.add(
-    "GET", "/api/v2/links/{id}", scope=Scope.ACCOUNTS, query=LinkQuery,
+    "GET", "/api/v2/links/{link}", scope=Scope.ACCOUNTS, query=LinkQuery,
     answers=[
         Answer(
             200, "How it is (now, or after the wait).", LinkEntry,
@@ -121,17 +121,17 @@ class LinkQuery(msgspec.Struct):
 async def get_link(call: Call[None, LinkQuery]) -> web.StreamResponse:
     """Show a link, or wait until its code or its state has changed."""
     sessions = call.services.link_sessions
-    session = sessions.get(call.path["id"])
+    session = sessions.get(call.path["link"])
     if call.query.wait > 0:
         after = call.query.after if call.query.after >= 0 else session.version
         await sessions.wait_beyond(session, after, timeout=min(float(call.query.wait), _LONGEST_WAIT))
     return json_answer(_entry(session))
 
 
-@routes.add("DELETE", "/api/v2/links/{id}", scope=Scope.ACCOUNTS, answers=[Answer(204, "Ended and forgotten."), MISSING])
+@routes.add("DELETE", "/api/v2/links/{link}", scope=Scope.ACCOUNTS, answers=[Answer(204, "Ended and forgotten."), MISSING])
 async def end_link(call: Call[None, None]) -> web.StreamResponse:
     """End a link that nobody has scanned; what was linked stays linked."""
-    await call.services.link_sessions.end(call.services.link_sessions.get(call.path["id"]))
+    await call.services.link_sessions.end(call.services.link_sessions.get(call.path["link"]))
     return empty()
 
 
@@ -139,7 +139,7 @@ _OVER = trouble("link-expired", "The link is over.")
 
 
 @routes.add(
-    "GET", "/api/v2/links/{id}/qr.svg", scope=Scope.ACCOUNTS,
+    "GET", "/api/v2/links/{link}/qr.svg", scope=Scope.ACCOUNTS,
     answers=[Answer(200, "The picture.", str, media="image/svg+xml"), MISSING, _OVER],
 )  # fmt: skip
 async def get_link_svg(call: Call[None, None]) -> web.StreamResponse:
@@ -148,7 +148,7 @@ async def get_link_svg(call: Call[None, None]) -> web.StreamResponse:
 
 
 @routes.add(
-    "GET", "/api/v2/links/{id}/qr.png", scope=Scope.ACCOUNTS,
+    "GET", "/api/v2/links/{link}/qr.png", scope=Scope.ACCOUNTS,
     answers=[Answer(200, "The picture.", bytes, media="image/png"), MISSING, _OVER],
 )  # fmt: skip
 async def get_link_png(call: Call[None, None]) -> web.StreamResponse:
@@ -157,7 +157,7 @@ async def get_link_png(call: Call[None, None]) -> web.StreamResponse:
 
 
 def _uri(call: Call[None, None]) -> str:
-    uri = call.services.link_sessions.get(call.path["id"]).uri
+    uri = call.services.link_sessions.get(call.path["link"]).uri
     if uri is None:
         raise ProblemFound(problem("link-expired", "The link is over."))
     return uri

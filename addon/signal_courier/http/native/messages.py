@@ -35,7 +35,7 @@ class StyleBody(msgspec.Struct):
     style: Style
 
 
-class MentionBody(msgspec.Struct):
+class MentionedBody(msgspec.Struct):
     """Somebody named in the text; positions in UTF-16 units. What stands there is replaced by the name."""
 
     start: Position
@@ -49,7 +49,7 @@ class QuoteBody(msgspec.Struct, kw_only=True):
     timestamp: Timestamp
     author: Annotated[str, msgspec.Meta(description="Who wrote it.", examples=[PERSON_UUID])]
     text: str | None = None
-    mentions: list[MentionBody] = []
+    mentions: list[MentionedBody] = []
 
 
 class PreviewBody(msgspec.Struct, kw_only=True):
@@ -79,7 +79,7 @@ class NewMessage(msgspec.Struct, kw_only=True):
         msgspec.Meta(description="`styled`: `*italic*`, `**bold**`, `~struck~`, `||spoiler||`."),
     ] = None
     styles: list[StyleBody] = []
-    mentions: list[MentionBody] = []
+    mentions: list[MentionedBody] = []
     attachments: Annotated[
         list[Content],
         msgspec.Meta(description="Each base64 (with or without a data header), the id of an upload, or of a received attachment."),
@@ -170,7 +170,7 @@ def _message_of(body: NewMessage, default_mode: str) -> Message:
     )
 
 
-def _mentions(given: Sequence[MentionBody], field: str) -> Sequence[Mention]:
+def _mentions(given: Sequence[MentionedBody], field: str) -> Sequence[Mention]:
     return [Mention(one.start, one.length, str(person_of(one.recipient, field))) for one in given]
 
 

@@ -66,9 +66,9 @@ async def cast_vote(call: Call[VoteBody, None]) -> web.StreamResponse:
     body, votes = call.body, call.services.votes
     conversation, author = parse_recipient(body.conversation, field="conversation"), person_of(body.author, "author")
     account = await account_of(call, body.account)
-    count = body.count or votes.next(account, author, body.timestamp)
+    call.check_recipients([conversation])
+    count = body.count or await votes.number(account, str(conversation), str(author), body.timestamp, body.options)
     await send(call, account, [conversation], Vote(author=author, timestamp=body.timestamp, choices=body.options, count=count))
-    votes.cast(account, author, body.timestamp, count)
     return empty()
 
 

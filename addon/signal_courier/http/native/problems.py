@@ -1,4 +1,4 @@
-"""Problem answers of the native API: RFC 9457, each kind with a `type` that never changes.
+"""ProblemDetails answers of the native API: RFC 9457, each kind with a `type` that never changes.
 
 What is worth a program's decision, or a person's, has a kind of its own; `KINDS` is the whole list. The `detail` is for people and may
 change, the `type` and the members beside it may not.
@@ -133,7 +133,7 @@ KINDS: Final = _kinds(
 """Every kind of problem, by name."""
 
 
-class Problem(msgspec.Struct, kw_only=True, omit_defaults=True):
+class ProblemDetails(msgspec.Struct, kw_only=True, omit_defaults=True):
     """A problem (RFC 9457)."""
 
     type: Annotated[str, msgspec.Meta(description="The kind; never changes. `GET /api/v2/problems` lists all.")]
@@ -153,21 +153,21 @@ class Problem(msgspec.Struct, kw_only=True, omit_defaults=True):
 class ProblemFound(Exception):
     """Raised by a handler whose answer is a problem of one of the kinds."""
 
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: ProblemDetails) -> None:
         super().__init__(problem.detail or problem.title)
         self.problem = problem
 
 
-def problem(kind: str, detail: str = "", **members: object) -> Problem:
-    """A problem of a kind; `members` are those of `Problem`."""
+def problem(kind: str, detail: str = "", **members: object) -> ProblemDetails:
+    """A problem of a kind; `members` are those of `ProblemDetails`."""
     known = KINDS[kind]
-    return Problem(type=known.type, title=known.title, status=known.status, detail=detail, advice=known.advice, **members)  # type: ignore[arg-type]  # checked by name, and by the tests of each kind
+    return ProblemDetails(type=known.type, title=known.title, status=known.status, detail=detail, advice=known.advice, **members)  # type: ignore[arg-type]  # checked by name, and by the tests of each kind
 
 
 _encode = msgspec.json.Encoder().encode
 
 
-def answer(found: Problem) -> web.Response:
+def answer(found: ProblemDetails) -> web.Response:
     """The HTTP answer that tells a problem."""
     headers = CIMultiDict({"Content-Type": MEDIA})
     if found.retry_after is not None:
@@ -183,7 +183,7 @@ def answer_to(error: Exception, account: str | None = None) -> web.Response:
     return told
 
 
-def problem_of(error: Exception, account: str | None = None) -> Problem:
+def problem_of(error: Exception, account: str | None = None) -> ProblemDetails:
     """The problem that an error is. One table, like `http.problems.answer_to` for the drop-in routes."""
     match error:
         case ProblemFound():
@@ -230,7 +230,7 @@ _ENGINE: Final[Sequence[tuple[type[errors.EngineError], str]]] = (
 )
 
 
-def _engine_problem(error: errors.EngineError, account: str | None) -> Problem:
+def _engine_problem(error: errors.EngineError, account: str | None) -> ProblemDetails:
     text = error.message
     match error:
         case errors.EngineUnavailable():

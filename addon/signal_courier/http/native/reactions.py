@@ -19,7 +19,7 @@ from signal_courier.model.recipients import parse_recipient
 routes = RouteTable("Messages", face=Face.NATIVE)
 
 
-class ReactionBody(msgspec.Struct, kw_only=True):
+class NewReaction(msgspec.Struct, kw_only=True):
     """An emoji for a message."""
 
     conversation: ConversationId
@@ -32,10 +32,10 @@ class ReactionBody(msgspec.Struct, kw_only=True):
 
 
 @routes.add(
-    "POST", "/api/v2/reactions", scope=Scope.SEND, accounts=Reach.CHECKED, recipients=Reach.CHECKED, body=ReactionBody,
+    "POST", "/api/v2/reactions", scope=Scope.SEND, accounts=Reach.CHECKED, recipients=Reach.CHECKED, body=NewReaction,
     body_example={"conversation": PERSON_UUID, "emoji": "👍", "author": PERSON_UUID, "timestamp": TIMESTAMP}, answers=ANSWERS,
 )  # fmt: skip
-async def react(call: Call[ReactionBody, None]) -> web.StreamResponse:
+async def react(call: Call[NewReaction, None]) -> web.StreamResponse:
     """React to a message, or take the reaction back."""
     body = call.body
     conversation, author = parse_recipient(body.conversation, field="conversation"), person_of(body.author, "author")

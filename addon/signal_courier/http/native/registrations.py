@@ -11,7 +11,7 @@ from signal_courier.http.answers import empty, json_answer
 from signal_courier.http.call import Call
 from signal_courier.http.faces import Face
 from signal_courier.http.native.common import ACCOUNT, MISSING, number_in, trouble
-from signal_courier.http.native.problems import CAPTCHA_PAGE, Problem, ProblemFound, problem
+from signal_courier.http.native.problems import CAPTCHA_PAGE, ProblemDetails, ProblemFound, problem
 from signal_courier.http.routing import Answer, RouteTable
 from signal_courier.messaging.registrations import CodeRejected, RegistrationState, RegistrationStatus, TooEarly
 from signal_courier.model.recipients import parse_number
@@ -37,7 +37,7 @@ class RegistrationEntry(msgspec.Struct):
     captcha_url: Annotated[str | None, msgspec.Meta(description="Where a person solves the captcha, while one is wanted.")]
     voice_after: Annotated[float | None, msgspec.Meta(description="From when on a call can be asked for: seconds since 1970.")]
     lock_hours: Annotated[int | None, msgspec.Meta(description="Hours until the PIN's lock ends by itself.")]
-    problem: Annotated[Problem | None, msgspec.Meta(description="What a person has to do next, or what did not count.")]
+    problem: Annotated[ProblemDetails | None, msgspec.Meta(description="What a person has to do next, or what did not count.")]
 
 
 class RegistrationList(msgspec.Struct):
@@ -65,7 +65,7 @@ def _entry(status: RegistrationStatus) -> RegistrationEntry:
     )
 
 
-def _problem(status: RegistrationStatus) -> Problem | None:
+def _problem(status: RegistrationStatus) -> ProblemDetails | None:
     number = status.number
     match status.state:
         case RegistrationState.CAPTCHA_REQUIRED if status.captcha_rejected:

@@ -55,7 +55,7 @@ async def test_who_is_unknown_is_a_problem(demo: Service) -> None:
         answer = await demo.get(f"/api/v2/conversations/{path}?{AS}")
         assert (answer.status, answer.json["type"]) == (404, "urn:signal-courier:problem:not-found")
     answer = await demo.get(f"/api/v2/conversations/!?{AS}")
-    assert (answer.status, answer.json["field"]) == (400, "id")
+    assert (answer.status, answer.json["field"]) == (400, "conversation")
     answer = await demo.get("/api/v2/conversations")
     assert (answer.status, answer.json["field"]) == (400, "account")
 
@@ -87,10 +87,10 @@ async def test_a_group_lives(demo: Service) -> None:
     [
         ("POST", "groups", {"account": ACCOUNT}, 400, None),
         ("POST", "groups", {"account": ACCOUNT, "name": "x", "members": ["!"]}, 400, "members"),
-        ("PATCH", f"groups/+4915100000011?{AS}", {}, 400, "id"),
-        ("PATCH", f"groups/nonsense?{AS}", {}, 400, "id"),
+        ("PATCH", f"groups/+4915100000011?{AS}", {}, 400, "group"),
+        ("PATCH", f"groups/nonsense?{AS}", {}, 400, "group"),
         ("POST", "groups/join", {"account": ACCOUNT, "link": "https://example.org"}, 400, "link"),
-        ("DELETE", f"conversations/{cast.DEMO_GROUP.replace('/', '_').replace('+', '-')}?{AS}", None, 400, "id"),
+        ("DELETE", f"conversations/{cast.DEMO_GROUP.replace('/', '_').replace('+', '-')}?{AS}", None, 400, "conversation"),
     ],
 )
 async def test_what_cannot_be_is_told_by_its_field(
