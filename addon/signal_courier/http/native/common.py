@@ -21,7 +21,7 @@ Account = Annotated[
     str | None, msgspec.Meta(description="The account that acts; may be left out where only one is meant.", examples=[ACCOUNT])
 ]
 ConversationId = Annotated[str, msgspec.Meta(description="A UUID, number, username or `group.…`.", examples=[PERSON_UUID])]
-Timestamp = Annotated[int, msgspec.Meta(description="Names the message together with its author: ms since 1970.", ge=1, le=2**53)]
+Timestamp = Annotated[int, msgspec.Meta(description="Names the message together with its author: ms since 1970.", ge=2**31, le=2**53)]
 Seconds = Annotated[int, msgspec.Meta(description="Seconds after which messages vanish; 0 = never.", ge=0, le=2**31 - 1)]
 
 

@@ -5,6 +5,7 @@ change, the `type` and the members beside it may not.
 """
 
 import logging
+import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Final
 
@@ -219,6 +220,8 @@ def problem_of(error: Exception, account: str | None = None) -> ProblemDetails:
             return problem("internal")
 
 
+_REFUSED_BY_SIGNAL: Final = re.compile(r"\[4\d\d\]|Illegal|invalid|InvalidKey", re.IGNORECASE)
+"""In the text of a fault: Signal's server, or a check of signal-cli, refused a value. signal-cli reports some of them as its own failure."""
 _REFUSALS: Final = {401: "unauthorized", 421: "wrong-host", 429: "throttled"}
 _ENGINE: Final[Sequence[tuple[type[errors.EngineError], str]]] = (
     (errors.EngineTimeout, "engine-timeout"),
@@ -250,6 +253,8 @@ def _engine_problem(error: errors.EngineError, account: str | None) -> ProblemDe
             return problem("pin-required", text, account=account, lock_hours=error.hours)
         case errors.UntrustedIdentity():
             return problem("untrusted-identity", text, account=account, recipients=_recipients(error, "IDENTITY_FAILURE"))
+    if isinstance(error, errors.EngineFault) and _REFUSED_BY_SIGNAL.search(text):
+        return problem("refused", text, account=account)
     for kind, name in _ENGINE:
         if isinstance(error, kind):
             return problem(name, text, account=account)

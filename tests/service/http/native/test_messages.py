@@ -11,6 +11,7 @@ ACCOUNT = cast.HOME
 PICTURE = base64.b64encode(cast.PIXEL).decode()
 GROUP = "group.UG1waStFZlBXbXN4aW9tTGU5TngyWEY5SE9FNDgzcDZpS2lGajY1aU13ST0="
 UUID = "11111111-1111-4111-8111-111111111111"
+T = 1700000000123
 BOLD = {"start": 0, "length": 1, "style": "BOLD"}
 SENT = {"timestamp": 1700000000123, "results": [{"recipientAddress": {"uuid": UUID, "number": "+4915100000011"}, "type": "SUCCESS"}]}
 
@@ -35,7 +36,7 @@ async def test_everything_that_a_message_can_hold_reaches_signal_cli(tmp_path) -
             {
                 "recipients": ["+4915100000011"], "text": "Hello @ there https://example.org", "attachments": [kept["id"], PICTURE],
                 "styles": [{"start": 0, "length": 5, "style": "BOLD"}], "mentions": [{"start": 6, "length": 1, "recipient": UUID}],
-                "quote": {"timestamp": 5, "author": UUID, "text": "before"}, "edit": 7, "silent": False, "view_once": True,
+                "quote": {"timestamp": T, "author": UUID, "text": "before"}, "edit": T + 2, "silent": False, "view_once": True,
                 "preview": {"url": "https://example.org", "title": "Example"},
             },
         )  # fmt: skip
@@ -43,7 +44,7 @@ async def test_everything_that_a_message_can_hold_reaches_signal_cli(tmp_path) -
         (call,) = service.asked()
     assert call["message"] == "Hello @ there https://example.org"
     assert (call["textStyle"], call["mention"]) == (["0:5:BOLD"], [f"6:1:{UUID}"])
-    assert (call["quoteTimestamp"], call["quoteAuthor"], call["quoteMessage"], call["editTimestamp"]) == (5, UUID, "before", 7)
+    assert (call["quoteTimestamp"], call["quoteAuthor"], call["quoteMessage"], call["editTimestamp"]) == (T, UUID, "before", T + 2)
     assert (call["previewUrl"], call["viewOnce"]) == ("https://example.org", True)
     assert call["attachment"][0].endswith("/a.png")
     assert len(call["attachment"]) == 2
@@ -83,7 +84,7 @@ async def test_what_a_person_must_act_on_has_a_type_of_its_own(demo: Service, nu
             {"recipients": [cast.ECHO], "text": "x", "text_mode": "styled", "styles": [{"start": 0, "length": 1, "style": "BOLD"}]},
             "text_mode",
         ),
-        ({"recipients": [cast.ECHO], "text": "x", "quote": {"timestamp": 1, "author": GROUP}}, "quote.author"),
+        ({"recipients": [cast.ECHO], "text": "x", "quote": {"timestamp": T, "author": GROUP}}, "quote.author"),
         ({"recipients": [cast.ECHO], "text": "x", "preview": {"url": "https://e.org", "title": "T"}}, "preview"),
         ({"recipients": [], "text": "x"}, None),
         ({"recipients": [cast.ECHO], "text": "x", "styles": [{"start": -1, "length": 1, "style": "BOLD"}]}, None),
@@ -100,20 +101,20 @@ async def test_the_small_signs_reach_signal_cli(tmp_path) -> None:
     )
     async with served(tmp_path, answers) as service:
         for path, body in (
-            ("reactions", {"conversation": GROUP, "emoji": "👍", "author": UUID, "timestamp": 5}),
-            ("receipts", {"author": UUID, "timestamps": [5, 6], "kind": "viewed"}),
+            ("reactions", {"conversation": GROUP, "emoji": "👍", "author": UUID, "timestamp": T}),
+            ("receipts", {"author": UUID, "timestamps": [T, T + 1], "kind": "viewed"}),
             ("typing", {"conversation": UUID}),
-            ("deletions", {"conversation": UUID, "timestamp": 5}),
+            ("deletions", {"conversation": UUID, "timestamp": T}),
             ("polls", {"conversation": UUID, "question": "Tea?", "options": ["Yes", "No"]}),
-            ("polls/votes", {"conversation": UUID, "author": UUID, "timestamp": 5, "options": [1]}),
-            ("polls/votes", {"conversation": UUID, "author": UUID, "timestamp": 5, "options": []}),
-            ("polls/end", {"conversation": UUID, "timestamp": 5}),
+            ("polls/votes", {"conversation": UUID, "author": UUID, "timestamp": T, "options": [1]}),
+            ("polls/votes", {"conversation": UUID, "author": UUID, "timestamp": T, "options": []}),
+            ("polls/end", {"conversation": UUID, "timestamp": T}),
         ):
             answer = await service.post(f"/api/v2/{path}", body)
             assert answer.status in (201, 204), (path, answer.body)
         calls = [(method, params) for method, params in service.calls if method != "listIdentities"]
     by_method = dict(calls)
-    assert by_method["sendReaction"]["targetTimestamp"] == 5
-    assert by_method["sendReceipt"] == {"recipient": UUID, "targetTimestamp": [5, 6], "type": "viewed"}
+    assert by_method["sendReaction"]["targetTimestamp"] == T
+    assert by_method["sendReceipt"] == {"recipient": UUID, "targetTimestamp": [T, T + 1], "type": "viewed"}
     assert by_method["sendPollCreate"]["noMulti"] is True
     assert [params["voteCount"] for method, params in calls if method == "sendPollVote"] == [1, 2]
