@@ -337,6 +337,8 @@ def _native_shared_by(route: Route) -> Sequence[str]:
         statuses += ["408", "413", "507"]
     if route.scope not in (None, Scope.ADMIN):
         statuses += ["404", "409", "422", "423", "428", "501", "502", "503", "504"]
+    elif "{" in route.path:
+        statuses.append("404")
     return statuses
 
 

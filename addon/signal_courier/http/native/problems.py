@@ -221,7 +221,7 @@ def problem_of(error: Exception, account: str | None = None) -> ProblemDetails:
 
 
 _REFUSED_BY_SIGNAL: Final = re.compile(r"\[4\d\d\]|Illegal|invalid|InvalidKey", re.IGNORECASE)
-"""In the text of a fault: Signal's server, or a check of signal-cli, refused a value. signal-cli reports some of them as its own failure."""
+"""In the text of a fault: Signal's server, or a check of signal-cli, refused a value, which signal-cli reports as its own failure."""
 _REFUSALS: Final = {401: "unauthorized", 421: "wrong-host", 429: "throttled"}
 _ENGINE: Final[Sequence[tuple[type[errors.EngineError], str]]] = (
     (errors.EngineTimeout, "engine-timeout"),
