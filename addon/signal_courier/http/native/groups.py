@@ -116,7 +116,7 @@ async def make_group(call: Call[NewGroup, None]) -> web.StreamResponse:
     return json_answer(await _shown(call, account, GroupId(answer.group_id or "")), 201)
 
 
-class GroupChange(msgspec.Struct, kw_only=True):
+class GroupUpdate(msgspec.Struct, kw_only=True):
     """What to change, in one go; what is left out stays as it is."""
 
     name: Annotated[str, msgspec.Meta(min_length=1)] | None = None
@@ -139,11 +139,11 @@ class GroupChange(msgspec.Struct, kw_only=True):
 
 
 @routes.add(
-    "PATCH", "/api/v2/groups/{group}", scope=Scope.GROUPS, accounts=Reach.CHECKED, query=AccountQuery, body=GroupChange,
+    "PATCH", "/api/v2/groups/{group}", scope=Scope.GROUPS, accounts=Reach.CHECKED, query=AccountQuery, body=GroupUpdate,
     body_example={"description": "All of us", "add": [PERSON], "avatar": PICTURE},
     answers=[Answer(200, "The group as it is now.", ConversationEntry, example=GROUP_EXAMPLE), INVALID, MISSING, REFUSED],
 )  # fmt: skip
-async def change_group(call: Call[GroupChange, AccountQuery]) -> web.StreamResponse:
+async def change_group(call: Call[GroupUpdate, AccountQuery]) -> web.StreamResponse:
     """Change a group: details, rights, members, admins."""
     body, group = call.body, _group(call)
     people = {field: _persons(getattr(body, field), field) for field in ("add", "remove", "promote", "demote", "ban", "unban")}
