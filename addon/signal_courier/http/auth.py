@@ -29,7 +29,7 @@ from signal_courier.settings import Settings
 _LOGGER = logging.getLogger(__name__)
 
 _PATH_PREFIX = "/t/"
-_OPEN_PREFIXES = ("/v1/", "/v2/", "/swagger/", "/docs", "/openapi.json")
+_OPEN_PREFIXES = ("/v1/", "/v2/", "/swagger", "/docs", "/openapi.json")
 """What `COURIER_AUTH=open` opens: the drop-in routes and their documentation."""
 _PROXY_HEADERS = ("X-Forwarded-For", "Forwarded", "X-Real-Ip", "Via")
 """A request with one of these comes from somewhere else, although a proxy on this machine handed it over."""
