@@ -2,7 +2,8 @@
 
 A token counts wherever it comes from: in the path (`/t/<token>/…`), as Bearer, as the password of Basic, as `X-Api-Key`; never in a query
 string, which ends up in logs and histories. Whoever shows one is judged by it, also on this machine. Without one a program on this machine
-is trusted, and Home Assistant's ingress on its own listener. Everybody else is refused.
+is trusted, and Home Assistant's ingress on its own listener. Everybody else is refused. Credentials of somebody else's (many clients are
+set up to send a user and a password, which upstream never looked at) mean nothing where no token is needed, and are wrong elsewhere.
 """
 
 import base64
@@ -18,7 +19,7 @@ from aiohttp import web
 from signal_courier.access.caller import INGRESS, LOOPBACK, OPEN, Caller
 from signal_courier.access.reach import Reach
 from signal_courier.access.throttle import BURST, Throttle
-from signal_courier.access.tokens import LONGEST, Tokens
+from signal_courier.access.tokens import LONGEST, PREFIX, Tokens
 from signal_courier.http.call import decode_again
 from signal_courier.http.problems import Forbidden, NotAllowed, Throttled, Unauthorized
 from signal_courier.http.routing import Match, Route
@@ -94,7 +95,9 @@ class Gate:
             raise Forbidden("Requests from web pages of other origins are refused")
         token = path_token if path_token is not None else token_in(request.headers)
         if token is None:
-            return self._without_token(request, target)
+            if (trusted := self._without_token(request, target)) is None:
+                raise Unauthorized
+            return trusted
         if wait := self._throttle.wait(request.remote):
             raise Throttled(wait)
         if 0 < len(token) <= LONGEST:
@@ -106,20 +109,23 @@ class Gate:
         token = path_token if path_token is not None else token_in(request.headers)
         if token and len(token) <= LONGEST and await self._tokens.refresh() and (caller := self._tokens.find(token)) is not None:
             return caller
-        if self._open and path_token is None and _is_open(target):
-            return OPEN  # a credential that was meant for a proxy in front
+        if path_token is None and token is not None and not token.startswith(PREFIX):
+            trusted = self._without_token(request, target)
+            if trusted is not None:
+                return trusted
         count = self._throttle.failed(request.remote)
         if count <= BURST:
             more = "; what it tries is not looked at for a while" if count == BURST else ""
             _LOGGER.warning("A wrong token came from %s (number %d)%s", request.remote, count, more)
         raise Unauthorized
 
-    def _without_token(self, request: web.BaseRequest, target: str) -> Caller:
+    def _without_token(self, request: web.BaseRequest, target: str) -> Caller | None:
+        """Who is trusted all the same."""
         if self._trust_loopback and self._is_loopback(request.remote) and not any(name in request.headers for name in _PROXY_HEADERS):
             return LOOPBACK
         if self._open and _is_open(target):
             return OPEN
-        raise Unauthorized
+        return None
 
     def _is_loopback(self, remote: str | None) -> bool:
         known = self._local.get(remote)

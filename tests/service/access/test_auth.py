@@ -76,6 +76,8 @@ async def test_whoever_shows_a_token_is_judged_by_it_on_this_machine_too(tmp_pat
         assert (await service.get("/v1/about")).status == 200
         assert (await service.get("/v1/about", Authorization=f"Bearer {WRONG}")).status == 401
         assert (await service.get(f"/t/{WRONG}/v1/about")).status == 401
+        assert (await service.get("/t/anything/v1/about")).status == 401
+        assert (await service.get("/v1/about", Authorization=basic("user", "of somebody else's"))).status == 200
         secret = await token(service, Scope.SEND)
         assert (await service.get("/v1/accounts", Authorization=f"Bearer {secret}")).status == 403
 

@@ -17,7 +17,7 @@ from tests.service.access.reached import ROUTES, Marked, marked, path_of
 
 OTHER = "+4915100000098"
 STRANGER = "+4915100000097"
-QUERIES = {"/v1/search": "?numbers=%2B4915100000002"}
+QUERIES = {"/v1/search": "?numbers=%2B4915100000002", "/api/v2/events": "?account=%2B4915100000001"}
 FILTERED = {"/v1/accounts"}
 """Routes that leave out what a token may not see, instead of refusing."""
 
