@@ -303,7 +303,7 @@ async def test_twenty_kills_in_mid_stream_lose_nothing_and_keep_the_order(engine
 
 
 async def test_an_orphan_of_a_killed_service_does_not_block_the_next(engines: Engines, options: EngineOptions, config: Path) -> None:
-    behave(config, deaf_to_sigterm=True)
+    behave(config, deaf_to_sigterm=True, outlives_its_parent=True)
     service = await asyncio.create_subprocess_exec(
         sys.executable, "-c", _SERVICE, str(options.exe), str(config), str(options.run_dir), stdout=asyncio.subprocess.PIPE
     )
@@ -311,7 +311,7 @@ async def test_an_orphan_of_a_killed_service_does_not_block_the_next(engines: En
     orphan = int(await asyncio.wait_for(service.stdout.readline(), 20))
     service.kill()
     await service.wait()
-    assert is_running(orphan), "deaf to the signal that its parent's death sends"
+    assert is_running(orphan), "as a child of a start script does"
     engine = await engines.ready()
     assert not is_running(orphan)
     assert engine.pid != orphan
