@@ -421,6 +421,7 @@ class SignalCli(Engine):
             ignore_stickers=options.ignore_stickers,
             send_read_receipts=options.send_read_receipts,
             java_opts=options.java_opts,
+            brief=options.on_demand,
         )
 
     # -- subscription and accounts
