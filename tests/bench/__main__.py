@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tests.bench import candidates, load, peer, signal_clis
 from tests.bench.backend import SOCIABLE, TICKS_PER_SECOND
-from tests.bench.candidates import BARE, COURIER, MORPH027, Server
+from tests.bench.candidates import BARE, BARE_ALONE, COURIER, MORPH027, Server
 from tests.bench.report import Figures, Results, Target, median, summary, table
 
 _EVERYBODY = frozenset({COURIER, BARE, MORPH027})
@@ -27,23 +27,27 @@ class _Scenario:
     name: str
     measure: Callable[[Server], Figures]
     servers: frozenset[str] = _EVERYBODY
+    without_daemon: Callable[[Server], Figures] | None = None
+    """What the bare server does in the same rounds, as the lowest floor."""
 
 
-def _requests(
-    name: str, path: str, connections: int, seconds: float, body: str | None = None, servers: frozenset[str] = _EVERYBODY
-) -> _Scenario:
+def _requests(name: str, path: str, connections: int, seconds: float) -> _Scenario:
     return _Scenario(
         f"{name}, {connections} at once",
-        lambda server: asdict(load.requests(server, path, connections=connections, seconds=seconds, body=body)),
-        servers,
+        lambda server: asdict(load.requests(server, path, connections=connections, seconds=seconds)),
     )
+
+
+def _sends(connections: int, seconds: float) -> _Scenario:
+    def measure(server: Server, path: str = "/v2/send") -> Figures:
+        return asdict(load.requests(server, path, connections=connections, seconds=seconds, body=load.SEND_BODY))
+
+    return _Scenario(f"send, {connections} at once", measure, without_daemon=lambda server: measure(server, "/post"))
 
 
 def _scenarios(seconds: float, messages: int) -> Iterator[_Scenario]:
     for connections in (1, 8, 64):
-        yield _requests("send", "/v2/send", connections, seconds, load.SEND_BODY)
-    for connections in (1, 8, 64):
-        yield _requests("bare JSON POST, no daemon", "/post", connections, seconds, load.SEND_BODY, frozenset({BARE}))
+        yield _sends(connections, seconds)
     for connections in (1, 8, 64):
         yield _requests("about", "/v1/about", connections, seconds)
     yield _requests("100 groups", f"/v1/groups/{SOCIABLE}", 1, seconds)
@@ -75,9 +79,9 @@ _TARGETS: Sequence[Target] = (
             "cpu",
             1.6,
             "×",
-            over=(f"{floor}, {connections} at once", BARE),
+            over=floor,
         )
-        for what, floor in (("with the daemon", "send"), ("without daemon", "bare JSON POST, no daemon"))
+        for what, floor in (("with the daemon", BARE), ("without daemon", BARE_ALONE))
         for connections in (1, 8, 64)
     ),
     Target("/v2/send, 64 at once: p99 / p50", "send, 64 at once", "tail", 2.5, "×"),
@@ -149,6 +153,8 @@ def _measured(servers: Sequence[Server], scenario: _Scenario, rounds: int) -> di
                         raise
                     print(f"{server.name} cannot do it: {scenario.name} ({error})", file=sys.stderr)
                     found.pop(server.name, None)
+            if server.name == BARE and scenario.without_daemon is not None:
+                found.setdefault(BARE_ALONE, []).append(scenario.without_daemon(server))
     return found
 
 

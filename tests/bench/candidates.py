@@ -17,6 +17,7 @@ from pathlib import Path
 _TICK = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 REPOSITORY = Path(__file__).resolve().parents[2]
+BARE_ALONE = "bare, without daemon"
 COURIER, BARE, MORPH027 = "Signal Courier", "bare aiohttp", "python-signal-cli-rest-api"
 
 

@@ -4,13 +4,13 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from tests.bench.candidates import BARE, COURIER, MORPH027
+from tests.bench.candidates import BARE, BARE_ALONE, COURIER, MORPH027
 
 type Figures = dict[str, float]
 type Results = dict[str, dict[str, Figures]]
 """By scenario, then by server."""
 
-_SERVERS = (COURIER, BARE, MORPH027)
+_SERVERS = (COURIER, BARE, BARE_ALONE, MORPH027)
 
 
 def median(rounds: Sequence[Figures]) -> Figures:
@@ -22,7 +22,7 @@ def table(name: str, results: Mapping[str, Figures]) -> None:
     """Print what one scenario showed."""
     keys = list(next(iter(results.values())))
     print(f"\n{name:<28}" + "".join(f"{key.replace('_', ' '):>14}" for key in keys))
-    for server in (*_SERVERS, *(results.keys() - set(_SERVERS))):
+    for server in _SERVERS:
         if server in results:
             print(f"  {server:<26}" + "".join(f"{results[server][key]:14,.2f}" for key in keys))
     mine, floor = results.get(COURIER), results.get(BARE)
@@ -45,14 +45,14 @@ class Target:
     unit: str = ""
     above: bool = False
     server: str = COURIER
-    over: tuple[str, str] | None = None
-    """Scenario and server whose figure it is divided by."""
+    over: str | None = None
+    """The server whose figure it is divided by."""
 
     def of(self, results: Results) -> float | None:
         """The figure; `None` where it was not measured."""
         try:
             figure = results[self.scenario][self.server][self.key]
-            return figure / results[self.over[0]][self.over[1]][self.key] if self.over else figure
+            return figure / results[self.scenario][self.over][self.key] if self.over else figure
         except (KeyError, ZeroDivisionError):
             return None
 

@@ -56,6 +56,6 @@ def test_a_cold_engine_is_started_by_the_first_call(tmp_path: Path) -> None:
 
 def test_a_target_is_reached_below_or_above_its_limit_or_was_not_measured() -> None:
     results = {"send": {"a": {"cpu": 30.0}, "b": {"cpu": 20.0}}}
-    assert Target("", "send", "cpu", 1.6, server="a", over=("send", "b")).of(results) == 1.5
+    assert Target("", "send", "cpu", 1.6, server="a", over="b").of(results) == 1.5
     assert Target("", "send", "cpu", 1.6, server="a").of(results) == 30.0
     assert Target("", "flood", "cpu", 1.6, server="a").of(results) is None

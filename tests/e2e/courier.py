@@ -18,12 +18,17 @@ from yarl import URL
 
 from tests.e2e.lab.datafolder import write_accounts
 from tests.e2e.lab.laboratory import ROOT, Lab
+from tests.e2e.lab.person import ATTEMPTS, Person
 from tests.e2e.lab.reports import Json, Reports
 
 _START_SECONDS = 40
 _STOP_SECONDS = 6
 _CALL_SECONDS = 120
 _LISTENS = re.compile(rb"listens on (http://\S+)")
+
+
+class ServiceEnded(Exception):
+    """It was not there any more when it should have been stopped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +142,16 @@ class House:
         envelope: Json = report["envelope"]
         return envelope
 
+    async def greets(self, person: Person) -> None:
+        """Sends a first message and waits until it was delivered; see `Person.greets`."""
+        greeting = {"number": self.number, "recipients": [person.aci], "message": "I am a house"}
+        for _ in range(ATTEMPTS):
+            reply = await self.call("POST", "/v2/send", greeting)
+            if reply.status == 201:
+                break
+        timestamp = int(reply.expect(201)[0]["timestamp"])
+        await self.receives(lambda envelope: timestamp in (envelope.get("receiptMessage") or {}).get("timestamps", []))
+
     async def receives_data(self, wanted: Callable[[Json], bool], *, within: float = 20) -> Json:
         """The first `dataMessage` that is wanted."""
         envelope = await self.receives(lambda envelope: wanted(envelope.get("dataMessage") or {}), within=within)
@@ -190,7 +205,8 @@ async def running_courier(lab: Lab, name: str, numbers: list[str], **settings: s
     except BaseException:
         await _stop(process)
         raise
-    assert process.returncode is None, f"the service ended with {process.returncode}; its log ends:\n{courier.log_end()}"
+    if process.returncode is not None:
+        raise ServiceEnded(f"the service ended with {process.returncode}; its log ends:\n{courier.log_end()}")
     assert await _stop(process) == 0, f"the service did not stop cleanly; its log ends:\n{courier.log_end()}"
 
 
@@ -201,10 +217,8 @@ async def running_house(lab: Lab, name: str, number: str, **settings: str) -> As
         house = House(courier, number, (await lab.levers.account(number)).aci, inbox)
         (await house.call("PUT", "/v1/profiles/{n}", {"name": name})).expect(204)
         for person in lab.people.values():
-            await person.send(house.aci, f"I am {person.name}")
-            await house.receives_text(f"I am {person.name}")
-            await house.send(person.aci, message=f"I am {name}")
-            await person.receives_text(f"I am {name}")
+            await person.greets(house.aci, f"I am {person.name}")
+            await house.greets(person)
         yield house
 
 
@@ -212,6 +226,7 @@ async def _read(socket: aiohttp.ClientWebSocketResponse, reports: Reports) -> No
     async for frame in socket:
         if frame.type is aiohttp.WSMsgType.TEXT:
             reports.add(msgspec.json.decode(frame.data))
+    reports.close()
 
 
 async def _address(process: asyncio.subprocess.Process, log: Path, before: int) -> str:

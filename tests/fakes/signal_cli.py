@@ -10,12 +10,13 @@ protocol of `tests.fakes.daemon`. Below the configuration folder:
   holds how many lines have been written to the socket completely, so that a later run goes on from there: an envelope is
   removed from the server when it has been handed over, never before.
 * `behaviour.json`, all optional: `version`, `start_seconds`, `fail` (a line for stderr, then exit 2), `unknown_flags`,
-  `deaf_to_sigterm`, `lazy` (load accounts when they are named), `spacing` (seconds between envelopes).
+  `deaf_to_sigterm`, `outlives_its_parent`, `lazy` (load accounts when they are named), `spacing` (seconds between envelopes).
 * `starts.log`: a line for each start, with pid and arguments.
 """
 
 import argparse
 import asyncio
+import ctypes
 import json
 import os
 import signal
@@ -34,6 +35,8 @@ class Program:
     def __init__(self, config: Path) -> None:
         self.config = config
         self.behaviour: dict[str, Any] = _read(config / "behaviour.json", {})
+        if self.behaviour.get("outlives_its_parent"):
+            ctypes.CDLL(None).prctl(1, 0)  # PR_SET_PDEATHSIG: nothing, as in a child of a start script
         self.daemon = FakeDaemon(accounts=self.registered() if self.online else (), version=self.behaviour.get("version", "0.14.6"))
         self.daemon.on("finishLink", self.finish_link)
         self.daemon.on("slow", self.slow)

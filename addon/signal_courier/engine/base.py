@@ -83,6 +83,12 @@ class Engine(Protocol):
     def resume(self) -> None:
         """Ask for envelopes again."""
 
+    def stored(self, count: int) -> None:
+        """The next `count` of the envelopes that went to the sink are stored, in the order in which they went there.
+
+        What is not may come again after a kill. An engine that keeps nothing by itself does nothing.
+        """
+
 
 @runtime_checkable
 class OnDemand(Protocol):

@@ -23,6 +23,7 @@ from signal_courier.engine.answers import Number, Version
 from signal_courier.engine.base import AccountState, Engine, EngineState, EngineStatus, EnvelopeSink, Params
 from signal_courier.engine.deadlines import DEFAULT, deadline_of
 from signal_courier.engine.errors import EngineError, EngineTimeout, EngineUnavailable, Unsupported
+from signal_courier.engine.journal import Journal, kept
 from signal_courier.engine.process import DaemonProcess, ProcessOptions, Trust
 from signal_courier.engine.rpc import RpcConnection, connect
 from signal_courier.engine.workplace import Workplace
@@ -87,6 +88,7 @@ class SignalCli(Engine):
             raise ValueError("either exe or address is needed")
         self._options = options
         self._workplace = Workplace(options.run_dir) if options.address is None else None
+        self._journal = Journal(options.run_dir / "unstored")
         self._sink: EnvelopeSink = _drop
         self._supervisor: asyncio.Task[None] | None = None
         self._state = EngineState.STOPPED
@@ -130,6 +132,7 @@ class SignalCli(Engine):
         self._sink = sink
         if self._workplace is not None:
             await asyncio.to_thread(self._workplace.claim)
+            await self._recover()
         self._gate = asyncio.get_running_loop().create_future()
         self._set(EngineState.IDLE if self._options.on_demand else EngineState.STARTING)
         self._supervisor = asyncio.create_task(self._supervise(), name="signal-cli's supervisor")
@@ -147,7 +150,23 @@ class SignalCli(Engine):
         self._set(EngineState.STOPPED)
         self._fail_waiting("signal-cli has been stopped")
         if self._workplace is not None:
+            self._journal.finish()
             await asyncio.to_thread(self._workplace.release)
+
+    async def _recover(self) -> None:
+        """Hand on what a killed run has received and not stored."""
+        try:
+            lines = await asyncio.to_thread(self._journal.open)
+        except OSError as error:
+            _log.warning("%s cannot be used, so that a kill may cost messages: %s", self._journal.path, error)
+            return
+        if count := RpcConnection(self._sink, self._journal).replay(lines):
+            _log.info("%d messages were received by an earlier run and not stored yet", count)
+
+    @override
+    def stored(self, count: int) -> None:
+        """See `Engine.stored`."""
+        self._journal.stored(count)
 
     @override
     async def call(self, method: str, params: Params, *, timeout: float | None = None) -> msgspec.Raw:
@@ -338,12 +357,13 @@ class SignalCli(Engine):
             await process.start()
             self._process = process
             rpc = await self._reach(process, self._workplace)
-            try:
-                yield rpc
-            finally:
-                # First the process, so that what it still has to say is read to the end.
-                await process.stop()
-                await _hang_up(rpc)
+            async with kept(rpc.fileno(), self._journal):
+                try:
+                    yield rpc
+                finally:
+                    # First the process, so that what it still has to say is read to the end.
+                    await process.stop()
+                    await _hang_up(rpc)
         finally:
             self._process = None
             await process.stop()
@@ -356,7 +376,7 @@ class SignalCli(Engine):
                 while True:
                     if workplace.socket.exists():
                         with contextlib.suppress(EngineUnavailable):
-                            return await connect(UnixAddress(workplace.socket), self._sink)
+                            return await connect(UnixAddress(workplace.socket), self._sink, journal=self._journal)
                     done, _ = await asyncio.wait([ended], timeout=0.02)
                     if done:
                         raise await self._ended(process, ended.result())
@@ -401,6 +421,7 @@ class SignalCli(Engine):
             ignore_stickers=options.ignore_stickers,
             send_read_receipts=options.send_read_receipts,
             java_opts=options.java_opts,
+            brief=options.on_demand,
         )
 
     # -- subscription and accounts

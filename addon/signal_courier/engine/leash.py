@@ -16,8 +16,8 @@ def main(arguments: list[str]) -> None:
     """Replace this process by the program."""
     parent, program = int(arguments[0]), arguments[1]
     if sys.platform == "linux":
-        # SIGTERM, so that signal-cli still closes its databases and removes what it unpacked.
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+        # Not SIGTERM: a signal-cli that shuts down drops the message it is at, one that is killed reports it again at its next start.
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != parent:  # it died in between
             sys.exit(1)
     try:

@@ -8,7 +8,7 @@ import contextlib
 import logging
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final, override
 
 import msgspec
@@ -26,6 +26,7 @@ from signal_courier.engine.errors import (
     error_of,
     lost_answer,
 )
+from signal_courier.engine.journal import Journal
 
 _log = logging.getLogger(__name__)
 
@@ -76,8 +77,9 @@ class RpcConnection(asyncio.Protocol):
     Make one with `connect`. Not thread-safe; everything happens on the event loop.
     """
 
-    def __init__(self, sink: EnvelopeSink) -> None:
+    def __init__(self, sink: EnvelopeSink, journal: Journal | None = None) -> None:
         self._sink = sink
+        self._journal = journal
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._quick_ack: Callable[[], None] | None = None
@@ -188,6 +190,8 @@ class RpcConnection(asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
         self._quick_ack = quick_ack(transport)
+        if self._journal is not None:
+            self._journal.begin()
 
     @override
     def pause_writing(self) -> None:
@@ -204,6 +208,8 @@ class RpcConnection(asyncio.Protocol):
         """Called by asyncio: take what the daemon managed to write, then fail everything that waits."""
         for data in self._last_gasp():
             self.data_received(data)
+        if self._incoming and self._incoming[-1].endswith(b"}"):
+            self.data_received(b"\n")  # signal-cli writes the newline by itself, and did not come to it any more
         if not self._lost.done():
             self._lost.set_result(None)
         if self._alarm is not None:
@@ -241,6 +247,10 @@ class RpcConnection(asyncio.Protocol):
         if self._quick_ack is not None:
             self._quick_ack()
         end = data.rfind(b"\n")
+        # Answers that came whole need no journal; whoever asked is gone with us.
+        journal = self._journal if self._incoming or b'"receive"' in data or end + 1 < len(data) else None
+        if journal is not None:
+            journal.append(data)
         if end < 0:
             self._keep(data)
             return
@@ -252,8 +262,9 @@ class RpcConnection(asyncio.Protocol):
         else:
             whole = data[:end]
         for line in whole.split(b"\n"):
-            if line:
-                self._take(line)
+            reported = bool(line) and self._take(line)
+            if journal is not None:
+                journal.took(len(line) + 1, report=reported)
         if end + 1 < len(data):
             self._keep(data[end + 1 :])
 
@@ -266,15 +277,19 @@ class RpcConnection(asyncio.Protocol):
             self._incoming_size = 0
             self.abort()
 
-    def _take(self, line: bytes) -> None:
+    def _take(self, line: bytes) -> bool:
+        """Give a line to whom it belongs; whether it was a report that is to be stored."""
         try:
             message = _decode_line(line)
         except (msgspec.MsgspecError, UnicodeDecodeError):
             self._take_unreadable(line)
-            return
+            return False
         if message.method is not None:
-            self._take_notification(message.method, message.params)
-            return
+            return self._take_notification(message.method, message.params)
+        self._take_answer(message)
+        return False
+
+    def _take_answer(self, message: _Line) -> None:
         call = self._calls.get(_number(message.id))
         if call is None:
             if message.id is None:
@@ -297,33 +312,50 @@ class RpcConnection(asyncio.Protocol):
         if call is not None and not call[0].done():
             call[0].set_exception(lost_answer(EngineFault(f"signal-cli answered {call[2]} with something that is not JSON-RPC")))
 
-    def _take_notification(self, method: str, params: msgspec.Raw) -> None:
+    def _take_notification(self, method: str, params: msgspec.Raw) -> bool:
         if method != "receive":
             _log.debug("signal-cli reported %s, which nobody asked for", method)
-            return
+            return False
         try:
             result = _decode_params(params).result
         except msgspec.MsgspecError:
             _log.error("signal-cli reported an envelope that is not an object")
-            return
+            return False
         if result is _NULL:
             self.reports_by_itself = True
             frame = params
         elif self.reports_by_itself:
-            return
+            return False
         else:
             frame = result
         try:
             self._sink(bytes(frame))
         except Exception:  # noqa: BLE001 - a failure in the sink, whatever it is, must not cost the envelopes behind this one
             _log.exception("An envelope could not be taken in")
+            return False
+        return True
+
+    def replay(self, lines: Iterable[bytes]) -> int:
+        """Take lines of an earlier connection that the journal has kept; gives how many reports were among them."""
+        count = 0
+        for line in lines:
+            reported = bool(line) and self._take(line)
+            count += reported
+            if self._journal is not None:
+                self._journal.took(len(line) + 1, report=reported)
+        return count
+
+    def fileno(self) -> int:
+        """The connection's file descriptor, -1 when there is none."""
+        sock = self._transport.get_extra_info("socket") if self._transport is not None else None
+        return -1 if sock is None else int(sock.fileno())
 
 
-async def connect(address: Address, sink: EnvelopeSink, *, deadline: float = 5.0) -> RpcConnection:
+async def connect(address: Address, sink: EnvelopeSink, *, deadline: float = 5.0, journal: Journal | None = None) -> RpcConnection:
     """Open a connection within `deadline` seconds; raises `EngineUnavailable`."""
     try:
         async with asyncio.timeout(deadline):
-            return await open_connection(address, lambda: RpcConnection(sink))
+            return await open_connection(address, lambda: RpcConnection(sink, journal))
     except TimeoutError:
         raise EngineUnavailable(f"signal-cli does not accept connections at {address}") from None
     except OSError as error:

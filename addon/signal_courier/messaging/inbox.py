@@ -1,7 +1,7 @@
 """From the engine to the store: takes every frame at once, commits them in order, and only then lets anyone see them.
 
-What a killed service has read from signal-cli but not committed yet is gone, because signal-cli's protocol knows no acknowledgement. So
-frames wait for nothing here but the commit of those before them, which takes about a millisecond.
+What a killed service has read from signal-cli but not committed yet is only in the engine's journal (if it has one), because signal-cli's
+protocol knows no acknowledgement. So frames wait for nothing here but the commit of those before them, about a millisecond.
 """
 
 import asyncio
@@ -39,6 +39,9 @@ class Source(Protocol):
 
     def resume(self) -> None:
         """Let it flow again."""
+
+    def stored(self, count: int) -> None:
+        """So many more of its envelopes are stored."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +111,7 @@ class Inbox:
                 for envelope in job:
                     self._pending.popleft()
                     self._bytes -= len(envelope.frame)
+                self._source.stored(len(job))
                 self._feed.publish(first, job)
                 self._resume_if_low()
             self._empty.set()

@@ -103,11 +103,8 @@ async def _introduce(people: Mapping[str, Person]) -> None:
     for person in people.values():
         await person.call("updateProfile", givenName=person.name)
     for one, other in itertools.combinations(people.values(), 2):
-        # One after the other: this release of signal-cli trips over itself when it meets a stranger while writing to them.
-        await one.send(other.aci, f"I am {one.name}")
-        await other.receives_text(f"I am {one.name}")
-        await other.send(one.aci, f"I am {other.name}")
-        await one.receives_text(f"I am {other.name}")
+        await one.greets(other.aci, f"I am {one.name}")
+        await other.greets(one.aci, f"I am {other.name}")
 
 
 @contextlib.asynccontextmanager

@@ -16,6 +16,7 @@ class Reports:
     def __init__(self) -> None:
         self._kept: deque[Json] = deque(maxlen=_KEPT)
         self._news = asyncio.Event()
+        self._ended = asyncio.Event()
 
     def add(self, report: Json) -> None:
         """Keeps a report."""
@@ -40,6 +41,21 @@ class Reports:
         except TimeoutError:
             last = [_kind(report) for report in list(self._kept)[-10:]]
             raise TimeoutError(f"not received within {within} s; there were: {last}") from None
+
+    def close(self) -> None:
+        """Nothing more will come."""
+        self._ended.set()
+
+    async def ended(self) -> None:
+        """Waits until nothing more will come."""
+        async with asyncio.timeout(20):
+            await self._ended.wait()
+
+    def take_all(self) -> list[Json]:
+        """All reports there are."""
+        taken = list(self._kept)
+        self._kept.clear()
+        return taken
 
     def forget(self) -> None:
         """Drops what nobody has asked for."""

@@ -54,9 +54,15 @@ def test_phone_numbers_are_logged_at_debug_only(process: DaemonProcess, caplog: 
     ],
 )
 def test_our_java_options_step_back(theirs: str, absent: str) -> None:
-    options = environment({}, theirs, Path("/data/run/tmp"))["JAVA_OPTS"]
+    options = environment({}, theirs, Path("/data/run/tmp"), brief=True)["JAVA_OPTS"]
     assert options.endswith(theirs)
     assert absent not in options
+
+
+def test_only_a_daemon_that_soon_ends_gives_up_speed_for_a_quick_start() -> None:
+    folder = Path("/data/run/tmp")
+    assert "TieredStopAtLevel" in environment({}, "", folder, brief=True)["JAVA_OPTS"]
+    assert "TieredStopAtLevel" not in environment({}, "", folder)["JAVA_OPTS"]
 
 
 def test_a_folder_with_a_blank_stays_one_argument() -> None:

@@ -1,7 +1,8 @@
 """`kill -9` of the service in mid-stream: what it had stored arrives, in order.
 
-signal-cli's protocol knows no acknowledgement. What lies in the socket between it and a service that is killed in that moment was handed
-over by the one and never read by the other; this window is a few milliseconds here, and the test measures it.
+signal-cli's protocol knows no acknowledgement. Where somebody else runs signal-cli, what lies in the socket between it and a service that
+is killed in that moment was handed over by the one and never read by the other; this window is a few milliseconds here, and the test
+measures it. Where the service runs signal-cli itself, nothing is lost.
 """
 
 import asyncio
@@ -12,7 +13,7 @@ import re
 import signal
 import sqlite3
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -22,9 +23,11 @@ import pytest
 
 from tests.fakes.daemon import FakeDaemon
 from tests.fakes.listener import Listener, frame_of
+from tests.fakes.signal_cli import write_account
 
 ANN = "+4915100000001"
 ROOT = Path(__file__).parents[3]
+SIGNAL_CLI = ROOT / "tests" / "fakes" / "signal_cli.py"
 KILLS = 20
 SPACING = 0.001
 WINDOW = 0.25
@@ -40,7 +43,8 @@ class Service:
 
     @classmethod
     @asynccontextmanager
-    async def running(cls, folder: Path, socket: Path) -> AsyncIterator["Service"]:
+    async def running(cls, folder: Path, socket: Path | None = None, settings: Mapping[str, str] | None = None) -> AsyncIterator["Service"]:
+        """Attached to the daemon at `socket`, if one is given."""
         environment = {
             "PATH": os.environ["PATH"],
             "HOME": str(folder),
@@ -48,8 +52,9 @@ class Service:
             "PORT": "0",
             "MODE": "json-rpc",
             "COURIER_DATA_DIR": str(folder / "data"),
-            "SIGNAL_CLI_SOCKET": f"unix:{socket}",
             "LOG_LEVEL": "error",
+            **({"SIGNAL_CLI_SOCKET": f"unix:{socket}"} if socket else {}),
+            **(settings or {}),
         }
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "signal_courier", "serve", env=environment, stdout=asyncio.subprocess.PIPE
@@ -126,6 +131,33 @@ async def test_twenty_kills_in_mid_stream_lose_nothing_that_was_stored(tmp_path:
     print(f"{len(stream.written)} messages, {KILLS} kills: {len(missing)} went with the socket, {again} were delivered twice")
     assert outside == []
     assert len(missing) <= KILLS * WINDOW / SPACING
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(180)
+async def test_twenty_kills_lose_nothing_at_all_where_the_service_runs_signal_cli_itself(tmp_path: Path) -> None:
+    """Then its journal and keeper hold what was read and not stored, and what was written and not read."""
+    config, program = tmp_path / "config", tmp_path / "signal-cli"
+    write_account(config, ANN)
+    total = 6000
+    (config / "mailbox.jsonl").write_bytes(b"".join(frame_of(ANN, number) + b"\n" for number in range(total)))
+    (config / "behaviour.json").write_text('{"spacing": 0.0003}')
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{SIGNAL_CLI}" "$@"\n')
+    program.chmod(0o755)
+    settings: dict[str, str] = {"SIGNAL_CLI": str(program), "SIGNAL_CLI_CONFIG_DIR": str(config)}
+    received: list[int] = []
+    dice = random.Random(21)
+    for _ in range(KILLS):
+        async with Service.running(tmp_path, settings=settings) as service, Listener.connect(service.port, ANN) as listener:
+            received += map(number_of, await listener.frames(dice.randint(20, 150)))
+            service.process.send_signal(signal.SIGKILL)
+            received += map(number_of, await listener.until_gone())
+            await service.process.wait()
+    async with Service.running(tmp_path, settings=settings) as service, Listener.connect(service.port, ANN) as listener:
+        while not received or received[-1] != total - 1:
+            received += map(number_of, await listener.frames(1))
+    print(f"{total} messages, {KILLS} kills: {len(received) - total} were delivered twice")
+    assert list(dict.fromkeys(received)) == list(range(total)), "lost or reordered"
 
 
 def _check_order(received: list[int], lives: list[int]) -> int:

@@ -18,6 +18,7 @@ class Tap:
     def __init__(self, *accounts: str) -> None:
         self.accounts = accounts
         self.orders: list[str] = []
+        self.stored_so_far = 0
 
     @property
     def status(self) -> EngineStatus:
@@ -28,6 +29,9 @@ class Tap:
 
     def resume(self) -> None:
         self.orders.append("resume")
+
+    def stored(self, count: int) -> None:
+        self.stored_so_far += count
 
 
 @pytest.fixture

@@ -110,6 +110,10 @@ class Simulator(Engine):
         if self._network is not None:
             self._network.after(0, self._listen)
 
+    @override
+    def stored(self, count: int) -> None:
+        """Nothing is kept back here: who restarts the simulator starts a new conversation."""
+
     def inject(self, frame: Mapping[str, Json] | bytes) -> None:
         """Report a ready `{"envelope", "account"}` object, or its JSON, as if it had just arrived."""
         self.network.inject(frame)

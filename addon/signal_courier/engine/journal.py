@@ -1,0 +1,188 @@
+"""What signal-cli has reported and nobody has stored yet, in a file: a killed service loses none of it.
+
+Signal-cli's protocol knows no acknowledgement: what it has written counts as delivered. So the bytes of every report go to this file as
+soon as they are read, and leave it when the inbox has committed them. A `keeper.py` beside us holds a second handle of the connection;
+when we are killed it reads on, to the same file, until signal-cli has ended. The next start takes from there what was not stored.
+
+The file: 20 digits and a newline, the offset up to which everything is stored; then the stream as it came.
+"""
+
+import asyncio
+import contextlib
+import fcntl
+import logging
+import os
+import sys
+import time
+from collections import deque
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Final
+
+_log = logging.getLogger(__name__)
+
+HEADER: Final = 21
+LIMIT: Final = 128 * 1024 * 1024
+"""Bytes; the inbox pauses signal-cli long before so much waits to be stored."""
+_PATIENCE: Final = 6.0
+"""Seconds that an earlier keeper may take to end."""
+_KEEPER: Final = Path(__file__).with_name("keeper.py")
+"""Run, never imported."""
+
+
+class Journal:
+    """One file; used by one service at a time. All methods but `open` are quick (a few microseconds)."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._file = -1
+        self._end = HEADER
+        """Where the next byte goes."""
+        self._line = HEADER
+        """Where the last complete line ends."""
+        self._reports: deque[int] = deque()
+        """Where each report ends that was handed on and is not stored."""
+        self._broken = False
+        self._finished = False
+
+    def open(self) -> list[bytes]:
+        """Begin; gives the lines of an earlier run that may hold reports nobody has stored. Each is to be told to `took`, in order.
+
+        Blocks until an earlier keeper has ended, at most some seconds. Raises `OSError`.
+        """
+        self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._finished = False
+        _wait_for_keeper(self._file)
+        content = os.pread(self._file, LIMIT + HEADER, 0)
+        stored = int(content[:HEADER]) if content[: HEADER - 1].isdigit() else HEADER
+        *lines, cut = content[max(stored, HEADER) :].split(b"\n")
+        self._line = max(stored, HEADER)
+        self._end = self._line + sum(len(line) + 1 for line in lines)
+        if cut.endswith(b"}"):  # signal-cli writes the newline by itself, and did not come to it any more
+            os.pwrite(self._file, b"\n", self._end + len(cut))
+            self._end += len(cut) + 1
+            lines.append(cut)
+        elif cut:
+            _log.warning("The last report of an earlier run was cut off after %d bytes", len(cut))
+        if not lines:
+            self._reset()
+        return lines
+
+    def begin(self) -> None:
+        """A new connection: a line that an earlier one left unfinished is dropped."""
+        if self._file >= 0:
+            self._end = self._line
+            os.ftruncate(self._file, self._end)
+
+    def append(self, data: bytes) -> None:
+        """Keep a piece of the stream; trouble with the disk is logged, and costs the safety, not the messages."""
+        if self._file < 0 or self._broken:
+            return
+        if self._end + len(data) > LIMIT:
+            self._give_up(f"{LIMIT} bytes wait to be stored")
+            return
+        try:
+            os.pwrite(self._file, data, self._end)
+        except OSError as error:
+            self._give_up(error.strerror or str(error))
+            return
+        self._end += len(data)
+
+    def took(self, size: int, *, report: bool) -> None:
+        """A line of `size` bytes, newline included, was read to its end; `report`: it was handed on to be stored."""
+        self._line += size
+        if report:
+            self._reports.append(self._line)
+        elif not self._reports and self._line == self._end:
+            self._reset()
+
+    def stored(self, count: int) -> None:
+        """The next `count` of the reports that were handed on are stored."""
+        for _ in range(min(count, len(self._reports))):
+            confirmed = self._reports.popleft()
+        if self._file < 0 or count <= 0:
+            return
+        if self._reports:
+            self._note(confirmed)
+        elif self._line == self._end or self._broken:
+            self._reset()
+            if self._finished:
+                self._close()
+        else:
+            self._note(self._line)
+
+    def finish(self) -> None:
+        """Nothing more will come. The file goes as soon as all is stored."""
+        self._finished = True
+        if self._file >= 0 and not self._reports:
+            self._close()
+
+    def _give_up(self, reason: str) -> None:
+        """Until everything is stored, and the file can begin anew."""
+        _log.warning("What signal-cli reports is not kept in %s for now: %s", self.path.name, reason)
+        self._broken = True
+        with contextlib.suppress(OSError):
+            os.ftruncate(self._file, HEADER)
+
+    def _note(self, stored: int) -> None:
+        if not self._broken:
+            with contextlib.suppress(OSError):
+                os.pwrite(self._file, b"%020d\n" % stored, 0)
+
+    def _reset(self) -> None:
+        self._line = self._end = HEADER
+        self._broken = False
+        if self._file >= 0:
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._file, 0)
+                os.pwrite(self._file, b"%020d\n" % HEADER, 0)
+
+    def _close(self) -> None:
+        os.close(self._file)
+        self._file = -1
+        self.path.unlink(missing_ok=True)
+
+
+@contextlib.asynccontextmanager
+async def kept(connection: int, journal: Journal) -> AsyncIterator[None]:
+    """While this lasts, a process of its own stands by to read on from the file descriptor `connection` should we be killed."""
+    try:
+        keeper = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-I", "-S", str(_KEEPER), str(connection), str(journal.path)),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.DEVNULL,
+            pass_fds=(connection,),
+            start_new_session=True,  # what ends us must not end it
+        )
+    except OSError as error:
+        _log.warning("Nobody stands by to keep what signal-cli reports while we are killed: %s", error)
+        yield
+        return
+    try:
+        yield
+    finally:
+        assert keeper.stdin is not None
+        with contextlib.suppress(ConnectionError):
+            keeper.stdin.write(b"!")
+        keeper.stdin.close()
+        try:
+            async with asyncio.timeout(1):
+                await keeper.wait()
+        except TimeoutError:
+            with contextlib.suppress(ProcessLookupError):
+                keeper.kill()
+
+
+def _wait_for_keeper(file: int) -> None:
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                _log.warning("The keeper of an earlier run does not end")
+                return
+            time.sleep(0.02)
+        else:
+            fcntl.flock(file, fcntl.LOCK_UN)
+            return
