@@ -37,11 +37,18 @@ from signal_courier.messaging.registrations import Registrations
 from signal_courier.messaging.staging import Staging
 from signal_courier.messaging.trust import TrustPolicy
 from signal_courier.messaging.uploads import Uploads
+from signal_courier.messaging.webhooks.bodies import Bodies
+from signal_courier.messaging.webhooks.endpoint import Means
+from signal_courier.messaging.webhooks.posting import Poster
+from signal_courier.messaging.webhooks.registry import Webhooks
+from signal_courier.messaging.webhooks.waiting import WallClock
 from signal_courier.settings import SettingError, Settings
 from signal_courier.store.audit import AuditTable
 from signal_courier.store.database import Database
+from signal_courier.store.events import EventTable
 from signal_courier.store.tokens import TokenTable
 from signal_courier.store.votes import VoteTable
+from signal_courier.store.webhooks import WebhookTable
 
 _DRAIN = 1.5
 """Seconds that queued messages in flight have at the stop."""
@@ -98,6 +105,17 @@ class Courier:
             ),
             on_status=lambda status: self.receiving.events.publish(status_event(status)),
         )
+        self.webhooks = Webhooks(
+            Means(
+                log=self.receiving.events,
+                table=WebhookTable(self.database),
+                bodies=Bodies(settings.attachments_dir, self.receiving.people),
+                poster=Poster(),
+                clock=WallClock(),
+                may_receive=self.tokens.may_receive,
+            ),
+            EventTable(self.database),
+        )
         self.services = Services(
             settings=settings,
             engine=self.engine,
@@ -116,6 +134,7 @@ class Courier:
             votes=VoteTable(self.database),
             tokens=self.tokens,
             audit=self.audit,
+            webhooks=self.webhooks,
         )
         self.server = HttpServer(
             self.services,
@@ -135,6 +154,7 @@ class Courier:
         await self.audit.start()
         await self.receiving.start()
         await self.outbox.start()
+        await self.webhooks.start()
         await self.server.start()
         await self.engine.start(self.receiving.inbox.accept)
 
@@ -146,6 +166,7 @@ class Courier:
         await self.linking.stop()
         await self.engine.stop()
         await self.outbox.stop()
+        await self.webhooks.stop()
         await self.receiving.stop()
         await self.audit.stop()
         await self.tokens.stop()

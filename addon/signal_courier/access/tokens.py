@@ -294,6 +294,13 @@ class Tokens:
         token = self._tokens.get(id_)
         return self._counted(token) if token is not None else None
 
+    def may_receive(self, id_: str) -> bool:
+        """Whether what a token has set up may still receive. Trusted callers, who have no token (an empty id), always may."""
+        if not id_:
+            return True
+        live = self._by_id.get(id_)
+        return live is not None and live.expires > time.time() and live.caller.may(Scope.RECEIVE)
+
     def all(self) -> list[Token]:
         """Every token, those too that ended lately, oldest first."""
         return [self._counted(token) for token in self._tokens.values()]

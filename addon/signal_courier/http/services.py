@@ -17,6 +17,7 @@ from signal_courier.messaging.registration import Registration
 from signal_courier.messaging.registrations import Registrations
 from signal_courier.messaging.staging import Staging
 from signal_courier.messaging.trust import TrustPolicy
+from signal_courier.messaging.webhooks.registry import Webhooks
 from signal_courier.settings import Settings
 from signal_courier.store.votes import VoteTable
 
@@ -42,3 +43,4 @@ class Services:
     votes: VoteTable
     tokens: Tokens
     audit: AuditLog
+    webhooks: Webhooks

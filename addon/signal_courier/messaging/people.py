@@ -27,6 +27,8 @@ class _Known:
     """By UUID and by number."""
     groups: dict[str, str] = field(default_factory=dict)
     """By internal id."""
+    contacts: dict[str, str] = field(default_factory=dict)
+    """Names that the account itself gave, by UUID and by number."""
     fetched: float = float("-inf")
 
 
@@ -46,6 +48,11 @@ class People:
         found = (known.people.get(uuid) if uuid else None) or (known.people.get(number) if number else None)
         self._perhaps(account, known, unknown=found is None)
         return found
+
+    def contact_name(self, account: str, uuid: str | None, number: str | None) -> str | None:
+        """The name under which the account has saved somebody; `None` for others, or when not known (yet)."""
+        contacts = self._of(account).contacts
+        return (contacts.get(uuid) if uuid else None) or (contacts.get(number) if number else None)
 
     def group(self, account: str, internal_id: str) -> str | None:
         """A group's name by its internal id; `None` when not known (yet)."""
@@ -90,6 +97,7 @@ class People:
             _LOGGER.debug("The names that %s knows could not be fetched: %s", account, error)
             return
         people: dict[str, Person] = {}
+        saved: dict[str, str] = {}
         for contact in contacts:
             profile = contact.profile
             own = " ".join(part for part in (profile.given_name, profile.family_name) if part) if profile is not None else ""
@@ -97,5 +105,7 @@ class People:
             for key in (contact.uuid, contact.number):
                 if key:
                     people[key] = person
-        known.people = people
+                if key and contact.name:
+                    saved[key] = contact.name
+        known.people, known.contacts = people, saved
         known.groups = {group.id: group.name for group in groups if group.name}

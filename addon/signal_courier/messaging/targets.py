@@ -112,7 +112,9 @@ def unwrapped(text: str) -> Address:
     """An address; of one that is wrapped in another (mapped, NAT64, 6to4) the inner one. Raises `ValueError`."""
     address = ipaddress.ip_address(text.partition("%")[0])
     if isinstance(address, ipaddress.IPv6Address):
-        inner = address.ipv4_mapped or address.sixtofour or (ipaddress.IPv4Address(int(address) & 0xFFFFFFFF) if address in _NAT64 else None)
+        inner = (
+            address.ipv4_mapped or address.sixtofour or (ipaddress.IPv4Address(int(address) & 0xFFFFFFFF) if address in _NAT64 else None)
+        )
         return inner or address
     return address
 
@@ -138,7 +140,7 @@ def is_harmless(address: Address) -> bool:
         return False
     if address.version == 4 and address in _SUPERVISOR:
         return address == _HOME_ASSISTANT
-    return address.version == 6 or not (address.packed[0] == 0)
+    return address.version == 6 or address.packed[0] != 0
 
 
 async def _look_up(host: str, port: int, family: socket.AddressFamily) -> Sequence[tuple[socket.AddressFamily, int, str]]:

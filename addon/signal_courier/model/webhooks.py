@@ -1,7 +1,6 @@
 """Webhooks: who gets which events, in which form, and what became of each delivery. Plain values; times in ms since the epoch."""
 
 import enum
-from collections.abc import Sequence
 
 import msgspec
 
@@ -36,12 +35,12 @@ class WebhookState(enum.StrEnum):
 class Selection(msgspec.Struct, frozen=True, kw_only=True):
     """Which events an endpoint gets; `None` = all."""
 
-    accounts: Sequence[str] | None = None
-    types: Sequence[str] | None = None
-    conversations: Sequence[str] | None = None
+    accounts: tuple[str, ...] | None = None
+    types: tuple[str, ...] | None = None
+    conversations: tuple[str, ...] | None = None
 
 
-class Secret(msgspec.Struct, frozen=True):
+class Secret(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a webhook is signed with."""
 
     key: bytes
@@ -49,16 +48,20 @@ class Secret(msgspec.Struct, frozen=True):
     """When an old secret ends; `None` for the current one."""
 
 
-class Pending(msgspec.Struct, frozen=True):
-    """The delivery that failed last and is tried again."""
+class Pending(msgspec.Struct, frozen=True, kw_only=True):
+    """The event that is being delivered and is not through yet."""
 
     event: int
-    part: int
-    attempts: int
-    refusals: int
-    """How many of the attempts ended with an answer that speaks about this very body."""
-    first_at: int
-    next_at: int
+    replay: int | None = None
+    """Id of the replay that it belongs to."""
+    part: int = 0
+    """How many of its posts (gateway: one for each file) were delivered."""
+    attempts: int = 0
+    """Failed attempts of the current post."""
+    refusals: int = 0
+    """How many of those ended with an answer that speaks about this very body."""
+    next_at: int = 0
+    """When the next attempt is due."""
 
 
 class Replay(msgspec.Struct, frozen=True):
@@ -68,11 +71,14 @@ class Replay(msgspec.Struct, frozen=True):
     after: int
     """Id of the last event that was delivered again, or that before the first."""
     upto: int
+    """Id of the last event that is wanted again."""
 
 
 class Webhook(msgspec.Struct, frozen=True, kw_only=True):
     """An endpoint, as it is stored."""
 
+    number: int
+    """For those who count (the gateway); 0 until it is stored."""
     id: str
     owner: str
     """Id of the token that made it; empty for trusted callers."""
@@ -86,12 +92,10 @@ class Webhook(msgspec.Struct, frozen=True, kw_only=True):
     """Whether it may lie on this very machine; only for callers who may do everything there."""
     off: WebhookState | None = None
     """Why it is switched off; `None` while it is on."""
-    secrets: Sequence[Secret]
+    secrets: tuple[Secret, ...]
     """The current one first."""
     position: int
     """Id of the last event that was delivered or passed over."""
-    part: int = 0
-    """How many posts of the next event were delivered already."""
     pending: Pending | None = None
     missed: int = 0
     """Events, wanted or not, that retention had removed before they could be delivered."""
@@ -110,7 +114,7 @@ class Webhook(msgspec.Struct, frozen=True, kw_only=True):
         """How it is."""
         if self.off is not None:
             return self.off
-        return WebhookState.RETRYING if self.pending is not None else WebhookState.ACTIVE
+        return WebhookState.RETRYING if self.pending is not None and self.pending.attempts else WebhookState.ACTIVE
 
 
 class Cause(enum.StrEnum):

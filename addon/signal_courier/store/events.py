@@ -68,6 +68,10 @@ class EventTable:
         """The oldest id that is still stored; one more than the newest when nothing is."""
         return await self._database.read(_first_id)
 
+    async def first_since(self, time: int) -> int:
+        """The id of the first entry stored at that time (ms since epoch) or later; one more than the newest when there is none."""
+        return await self._database.read(lambda connection: _first_since(connection, time))
+
     async def read(self, after: int, upto: int, *, rows: int, size: int) -> Stretch:
         """Some of what is stored behind `after` and not behind `upto`: about `rows` and `size` bytes, but always on by at least one id."""
         return await self._database.read(lambda connection: _read(connection, after, upto, rows, size))
@@ -124,6 +128,14 @@ def _insert(connection: sqlite3.Connection, events: Sequence[NewEvent]) -> int:
 def _first_id(connection: sqlite3.Connection) -> int:
     row = connection.execute("SELECT (SELECT min(id) FROM inbox), (SELECT min(id) FROM events)").fetchone()
     return min((number for number in row if number is not None), default=last_id(connection) + 1)
+
+
+def _first_since(connection: sqlite3.Connection, time: int) -> int:
+    rows = (
+        connection.execute("SELECT id FROM inbox WHERE received_at >= ? ORDER BY id LIMIT 1", (time,)).fetchone(),
+        connection.execute("SELECT id FROM events WHERE created_at >= ? ORDER BY id LIMIT 1", (time,)).fetchone(),
+    )
+    return min((row[0] for row in rows if row is not None), default=last_id(connection) + 1)
 
 
 def _read(connection: sqlite3.Connection, after: int, upto: int, rows: int, size: int) -> Stretch:

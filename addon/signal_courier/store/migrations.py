@@ -158,6 +158,59 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         """,
         "CREATE INDEX outbox_keys_by_message ON outbox_keys (message)",
     ),
+    # 6: webhooks
+    (
+        """
+        CREATE TABLE webhooks (
+            number INTEGER PRIMARY KEY AUTOINCREMENT,
+            id TEXT NOT NULL UNIQUE,
+            owner TEXT NOT NULL,                   -- id of the token that made it; '' for trusted callers
+            url TEXT NOT NULL,
+            description TEXT NOT NULL,
+            form TEXT NOT NULL,                    -- event, rpc, gateway
+            links INTEGER NOT NULL,                -- 1: media by address (form gateway)
+            selection TEXT NOT NULL,               -- JSON: which events
+            local INTEGER NOT NULL,                -- 1: may lie on this machine
+            off TEXT,                              -- why it is switched off; NULL while it is on
+            secrets TEXT NOT NULL,                 -- JSON: the current secret first; they sign, so they must be readable
+            position INTEGER NOT NULL,             -- id of the last event that was delivered or passed over
+            pending TEXT,                          -- JSON: the event that is being delivered
+            missed INTEGER NOT NULL,
+            delivered INTEGER NOT NULL,
+            failed INTEGER NOT NULL,
+            created_at INTEGER NOT NULL,           -- times: ms since epoch
+            updated_at INTEGER NOT NULL,
+            success_at INTEGER,
+            failure_at INTEGER,
+            failure TEXT
+        ) STRICT
+        """,
+        """
+        CREATE TABLE webhook_replays (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            webhook TEXT NOT NULL,
+            "after" INTEGER NOT NULL,              -- id of the last event that was delivered again
+            upto INTEGER NOT NULL
+        ) STRICT
+        """,
+        """
+        CREATE TABLE webhook_deliveries (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            webhook TEXT NOT NULL,
+            message TEXT NOT NULL,                 -- the header webhook-id
+            event INTEGER,                         -- NULL for a test
+            cause TEXT NOT NULL,                   -- event, replay, test
+            attempt INTEGER NOT NULL,
+            at INTEGER NOT NULL,                   -- ms since epoch
+            duration_ms INTEGER NOT NULL,
+            status INTEGER,
+            error TEXT,
+            outcome TEXT NOT NULL,                 -- delivered, retrying, refused, failed
+            next_at INTEGER
+        ) STRICT
+        """,
+        "CREATE INDEX webhook_deliveries_by_webhook ON webhook_deliveries (webhook, id)",
+    ),
 )
 
 

@@ -21,6 +21,7 @@ from signal_courier.http.native import (
     status,
     stickers,
     tokens,
+    webhooks,
 )
 from signal_courier.http.routing import Route
 
@@ -41,6 +42,7 @@ TABLES: Sequence[Iterable[Route]] = (
     groups.routes,
     identities.routes,
     stickers.routes,
+    webhooks.routes,
     tokens.routes,
     audit.routes,
 )

@@ -1,0 +1,145 @@
+"""`/api/v2/webhooks` as its owner meets it."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from standardwebhooks.webhooks import Webhook as Verifier
+
+from signal_courier.http.native.problems import PREFIX
+from tests.fakes.hooked import HandClock, Receiver
+from tests.fakes.served import ACCOUNT, Service, served
+
+HOOKS = "/api/v2/webhooks"
+
+
+@pytest.fixture
+async def service(tmp_path: Path) -> AsyncIterator[Service]:
+    async with served(tmp_path, {"listContacts": [], "listGroups": []}) as running:
+        yield running
+
+
+@pytest.fixture
+async def receiver() -> AsyncIterator[Receiver]:
+    async with Receiver(HandClock()).listening() as made:
+        yield made
+
+
+def envelope(text: str) -> dict[str, object]:
+    return {"source": "+4915100000002", "sourceNumber": "+4915100000002", "timestamp": 5, "dataMessage": {"timestamp": 5, "message": text}}
+
+
+async def receive(service: Service, text: str) -> None:
+    await service.daemon.deliver(ACCOUNT, envelope(text))
+
+
+async def test_a_message_arrives_at_the_webhook_signed_with_the_secret_that_was_shown_once(service: Service, receiver: Receiver) -> None:
+    made = await service.post(HOOKS, {"url": receiver.url, "description": "Doorbell", "types": ["message"]})
+    assert (made.status, made.headers["Cache-Control"]) == (201, "no-store")
+    secret, webhook = made.json["secret"], made.json["webhook"]
+    assert made.headers["Location"] == f"{HOOKS}/{webhook['id']}"
+    await receive(service, "hello")
+    post = await receiver.taken()
+    payload = Verifier(secret).verify(post.body, {name.lower(): value for name, value in post.headers.items()})
+    assert isinstance(payload, dict)
+    assert payload["data"]["message"]["text"] == "hello"
+    for path in (HOOKS, f"{HOOKS}/{webhook['id']}"):
+        assert secret.removeprefix("whsec_").encode() not in (await service.get(path)).body
+    shown = (await service.get(f"{HOOKS}/{webhook['id']}")).json
+    assert (shown["url"], shown["description"], shown["types"], shown["state"]) == (receiver.url, "Doorbell", ["message"], "active")
+
+
+async def test_deliveries_are_listed_by_page_and_delivered_again(service: Service, receiver: Receiver) -> None:
+    path = HOOKS + "/" + (await service.post(HOOKS, {"url": receiver.url})).json["webhook"]["id"]
+    for text in ("one", "two", "three"):
+        await receive(service, text)
+    posts = await receiver.take(3)
+    test = await service.post(f"{path}/test")
+    assert (test.status, test.json["outcome"], test.json["status"], test.json["cause"]) == (200, "delivered", 204, "test")
+    await receiver.taken()
+    page = (await service.get(f"{path}/deliveries?limit=2")).json
+    assert len(page["deliveries"]) == 2
+    older = (await service.get(f"{path}/deliveries?limit=200&before={page['before']}")).json
+    assert older["before"] is None
+    listed = [*page["deliveries"], *older["deliveries"]]
+    assert [delivery["message"] for delivery in listed if delivery["event"] is not None] == [post.id for post in reversed(posts)]
+    assert (await service.get(f"{path}/deliveries?outcome=failed")).json["deliveries"] == []
+    event = posts[1].json["data"]["id"]
+    assert (await service.post(f"{path}/replay", {"event": event})).status == 202
+    assert (await receiver.taken()).id == posts[1].id
+    assert (await service.post(f"{path}/replay", {"since": 0})).status == 202
+    assert [post.id for post in await receiver.take(3)] == [post.id for post in posts]
+
+
+async def test_a_webhook_is_changed_paused_resumed_rotated_and_deleted(service: Service, receiver: Receiver) -> None:
+    path = HOOKS + "/" + (await service.post(HOOKS, {"url": "http://127.0.0.1:9/", "accounts": [ACCOUNT]})).json["webhook"]["id"]
+    changed = (await service.patch(path, {"active": False, "url": receiver.url, "accounts": None, "form": "rpc"})).json
+    assert (changed["state"], changed["active"], changed["url"], changed["accounts"]) == ("paused", False, receiver.url, None)
+    await receive(service, "while paused")
+    await asyncio.wait_for(service.courier.receiving.events.wait_beyond(0), 5)
+    assert (await service.get(path)).json["lag"] == 1
+    assert receiver.posts.empty()
+    assert (await service.patch(path, {"active": True})).json["active"]
+    line = json.loads((await receiver.taken()).body)
+    assert line["params"]["envelope"]["dataMessage"]["message"] == "while paused"
+    rotated = (await service.post(f"{path}/rotate", {"keep": 60})).json
+    assert (rotated["webhook"]["secrets"], rotated["secret"][:6]) == (2, "whsec_")
+    own = "whsec_" + "A" * 32
+    assert (await service.post(f"{path}/rotate", {"keep": 0, "secret": own})).json["secret"] == own
+    assert (await service.delete(path)).status == 204
+    assert (await service.get(path)).status == 404
+    assert (await service.get(HOOKS)).json == {"webhooks": []}
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"url": "ftp://example.org"}, "url"),
+        ({"url": "http://169.254.169.254/"}, "url"),
+        ({"url": "http://172.30.32.2/"}, "url"),
+        ({"url": "https://example.org", "accounts": []}, "accounts"),
+        ({"url": "https://example.org", "accounts": ["x"]}, "accounts"),
+        ({"url": "https://example.org", "conversations": ["?"]}, "conversations"),
+        ({"url": "https://example.org", "secret": "whsec_short"}, "secret"),
+    ],
+)
+async def test_what_cannot_be_is_refused_by_name(service: Service, body: dict[str, object], field: str) -> None:
+    answer = await service.post(HOOKS, body)
+    assert (answer.status, answer.json["type"], answer.json["field"]) == (400, PREFIX + "invalid-value", field)
+
+
+@pytest.mark.parametrize("body", [{}, {"url": 5}, {"url": "https://example.org", "types": ["news"]}, {"url": "https://example.org", "form": "xml"}])
+async def test_a_body_of_another_form_is_refused(service: Service, body: dict[str, object]) -> None:
+    answer = await service.post(HOOKS, body)
+    assert (answer.status, answer.json["type"]) == (400, PREFIX + "invalid-body")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("GET", "", None), ("PATCH", "", {}), ("DELETE", "", None), ("POST", "/rotate", {}), ("GET", "/deliveries", None),
+        ("POST", "/replay", {"since": 0}), ("POST", "/test", None),
+    ],
+)  # fmt: skip
+async def test_an_unknown_webhook_is_not_found(service: Service, method: str, path: str, body: object) -> None:
+    answer = await service.request(method, f"{HOOKS}/wh_0{path}", body)
+    assert (answer.status, answer.json["type"]) == (404, PREFIX + "not-found")
+
+
+@pytest.mark.parametrize("body", [{}, {"event": 1, "since": 1}, {"until": 5}, {"since": 5, "until": 5}])
+async def test_a_replay_needs_an_event_or_a_time(service: Service, body: dict[str, object]) -> None:
+    path = HOOKS + "/" + (await service.post(HOOKS, {"url": "https://example.org", "active": False})).json["webhook"]["id"]
+    assert (await service.post(f"{path}/replay", body)).status == 400
+
+
+async def test_webhooks_and_what_they_wait_for_survive_a_restart_of_the_service(tmp_path: Path, receiver: Receiver) -> None:
+    answers = {"listContacts": [], "listGroups": []}
+    async with served(tmp_path, answers) as service:
+        path = HOOKS + "/" + (await service.post(HOOKS, {"url": receiver.url, "active": False})).json["webhook"]["id"]
+        await receive(service, "hello")
+        await asyncio.wait_for(service.courier.receiving.events.wait_beyond(0), 5)
+    async with served(tmp_path, answers) as service:
+        assert (await service.patch(path, {"active": True})).status == 200
+        assert (await receiver.taken()).text == "hello"
