@@ -6,6 +6,7 @@ import socket
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from aiohttp import web
@@ -220,8 +221,9 @@ class Stack:
         await self.stop()
         await self.start()
 
-    async def hook(self, url: str, **how) -> Endpoint:
-        made = await self.webhooks.create(url, **({"owner": "", "local": True} | how))
+    async def hook(self, url: str, **how: Any) -> Endpoint:
+        given: dict[str, Any] = {"owner": "", "local": True} | how
+        made = await self.webhooks.create(url, **given)
         return self.webhooks.get(made.webhook.id)
 
     async def receive(self, *texts: str, account: str = ANN, sender: str = BEN, at: int = 1) -> int:

@@ -70,6 +70,7 @@ _TOPICS: Final[Mapping[str, str]] = {
     "Contacts": "Names, timers, blocked people.",
     "Identities": "Safety numbers.",
     "Search": "Who is on Signal.",
+    "Webhooks": "Events posted to an address: signed, in order, tried again; with a log and replay.",
     "Access": "Tokens, and the log of who did what.",
     "Sticker Packs": "Installed sticker packs.",
 }
@@ -103,6 +104,7 @@ _PATH_PARAMETERS: Final[Mapping[str, tuple[str, Json, str]]] = {
     "file": ("The file's id.", {"type": "string", "minLength": 1}, "BxJIwmVr9zpmWIpZiLZ9.jpg"),
     "pack": ("The pack's id, in hex.", {"type": "string", "minLength": 1}, "9a32eda01a7a28574f2eb48668ae0dc4"),
     "sticker": ("The sticker's number in its pack.", {"type": "string", "minLength": 1}, "0"),
+    "webhook_id": ("The webhook's id in the list of webhooks.", {"type": "string", "minLength": 1}, "wh_0123456789abcdef"),
     "call_id": ("The call's id in the list of calls.", {"type": "string", "minLength": 1}, "123456789"),
 }  # fmt: skip
 """Description, schema, example."""

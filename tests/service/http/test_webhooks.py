@@ -31,8 +31,8 @@ def envelope(text: str) -> dict[str, object]:
     return {"source": "+4915100000002", "sourceNumber": "+4915100000002", "timestamp": 5, "dataMessage": {"timestamp": 5, "message": text}}
 
 
-async def receive(service: Service, text: str) -> None:
-    await service.daemon.deliver(ACCOUNT, envelope(text))
+def receive(service: Service, text: str) -> None:
+    service.daemon.notify(envelope(text), ACCOUNT)
 
 
 async def test_a_message_arrives_at_the_webhook_signed_with_the_secret_that_was_shown_once(service: Service, receiver: Receiver) -> None:
@@ -40,7 +40,7 @@ async def test_a_message_arrives_at_the_webhook_signed_with_the_secret_that_was_
     assert (made.status, made.headers["Cache-Control"]) == (201, "no-store")
     secret, webhook = made.json["secret"], made.json["webhook"]
     assert made.headers["Location"] == f"{HOOKS}/{webhook['id']}"
-    await receive(service, "hello")
+    receive(service, "hello")
     post = await receiver.taken()
     payload = Verifier(secret).verify(post.body, {name.lower(): value for name, value in post.headers.items()})
     assert isinstance(payload, dict)
@@ -54,7 +54,7 @@ async def test_a_message_arrives_at_the_webhook_signed_with_the_secret_that_was_
 async def test_deliveries_are_listed_by_page_and_delivered_again(service: Service, receiver: Receiver) -> None:
     path = HOOKS + "/" + (await service.post(HOOKS, {"url": receiver.url})).json["webhook"]["id"]
     for text in ("one", "two", "three"):
-        await receive(service, text)
+        receive(service, text)
     posts = await receiver.take(3)
     test = await service.post(f"{path}/test")
     assert (test.status, test.json["outcome"], test.json["status"], test.json["cause"]) == (200, "delivered", 204, "test")
@@ -77,7 +77,7 @@ async def test_a_webhook_is_changed_paused_resumed_rotated_and_deleted(service: 
     path = HOOKS + "/" + (await service.post(HOOKS, {"url": "http://127.0.0.1:9/", "accounts": [ACCOUNT]})).json["webhook"]["id"]
     changed = (await service.patch(path, {"active": False, "url": receiver.url, "accounts": None, "form": "rpc"})).json
     assert (changed["state"], changed["active"], changed["url"], changed["accounts"]) == ("paused", False, receiver.url, None)
-    await receive(service, "while paused")
+    receive(service, "while paused")
     await asyncio.wait_for(service.courier.receiving.events.wait_beyond(0), 5)
     assert (await service.get(path)).json["lag"] == 1
     assert receiver.posts.empty()
@@ -110,7 +110,9 @@ async def test_what_cannot_be_is_refused_by_name(service: Service, body: dict[st
     assert (answer.status, answer.json["type"], answer.json["field"]) == (400, PREFIX + "invalid-value", field)
 
 
-@pytest.mark.parametrize("body", [{}, {"url": 5}, {"url": "https://example.org", "types": ["news"]}, {"url": "https://example.org", "form": "xml"}])
+@pytest.mark.parametrize(
+    "body", [{}, {"url": 5}, {"url": "https://example.org", "types": ["news"]}, {"url": "https://example.org", "form": "xml"}]
+)
 async def test_a_body_of_another_form_is_refused(service: Service, body: dict[str, object]) -> None:
     answer = await service.post(HOOKS, body)
     assert (answer.status, answer.json["type"]) == (400, PREFIX + "invalid-body")
@@ -135,10 +137,10 @@ async def test_a_replay_needs_an_event_or_a_time(service: Service, body: dict[st
 
 
 async def test_webhooks_and_what_they_wait_for_survive_a_restart_of_the_service(tmp_path: Path, receiver: Receiver) -> None:
-    answers = {"listContacts": [], "listGroups": []}
+    answers: dict[str, object] = {"listContacts": [], "listGroups": []}
     async with served(tmp_path, answers) as service:
         path = HOOKS + "/" + (await service.post(HOOKS, {"url": receiver.url, "active": False})).json["webhook"]["id"]
-        await receive(service, "hello")
+        receive(service, "hello")
         await asyncio.wait_for(service.courier.receiving.events.wait_beyond(0), 5)
     async with served(tmp_path, answers) as service:
         assert (await service.patch(path, {"active": True})).status == 200

@@ -37,7 +37,7 @@ def test_each_rule_allows_what_it_is_for(address: str) -> None:
         "http://169.254.169.254/latest/meta-data", "http://[fe80::1]/", "http://172.30.32.2/supervisor", "http://127.0.0.1:8080/v2/send",
         "http://localhost/", "http://LOCALHOST./", "http://a.localhost/", "http://[::1]/", "http://[::ffff:127.0.0.1]/", "http://0.0.0.0/",
         "ftp://example.org/", "file:///etc/passwd", "http://", "//example.org", "example.org", "http://user:pass@example.org/",
-        "http://example.org:99999/", "http://exa mple.org/", "http://example.org/\nx", "http://[bad/", "",
+        "http://example.org:99999/", "http://exa mple.org/", "http://example.org/\nx", "http://[bad/", "", "http://127.1/", "http://2130706433/",
     ],
 )  # fmt: skip
 async def test_an_address_that_no_webhook_may_have_is_refused_at_once(url: str) -> None:
@@ -69,8 +69,7 @@ async def refused(guard: Guard, url: str) -> bool:
             async with asyncio.timeout(5), session.get(url):
                 return False
         except aiohttp.ClientError as error:
-            assert is_refusal(error)
-            return True
+            return is_refusal(error) or isinstance(error, aiohttp.InvalidURL)  # half an address is none
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.1", "2130706433", "0x7f000001", "localhost"])

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import datetime as dt
 import email.utils
+import itertools
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -51,7 +52,9 @@ def test_the_reference_vector_of_the_specification_passes() -> None:
     assert made == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
 
 
-@pytest.mark.parametrize("text", ["", "whsec_", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_AAAA", "whsec_" + "A" * 120, "whsec_ä" + "A" * 40])
+@pytest.mark.parametrize(
+    "text", ["", "whsec_", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_AAAA", "whsec_" + "A" * 120, "whsec_ä" + "A" * 40]
+)
 def test_a_secret_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(InvalidValue, match="24 to 64 bytes"):
         signing.parse(text)
@@ -111,7 +114,7 @@ async def test_a_rotation_without_delay_ends_the_old_secret_and_a_third_secret_t
 
 def assert_schedule(name: str, log: list[Delivery]) -> None:
     """The pauses between the attempts at one post are those of the specification, with at most the jitter on top."""
-    pauses = [(later.at - earlier.at) / 1000 for earlier, later in zip(log, log[1:], strict=False)]
+    pauses = [(later.at - earlier.at) / 1000 for earlier, later in itertools.pairwise(log)]
     print(f"{name}: {len(log)} attempts, pauses in s: {', '.join(f'{pause:.0f}' for pause in pauses)}")
     assert len(log) == ATTEMPTS
     assert [delivery.attempt for delivery in log] == list(range(1, ATTEMPTS + 1))

@@ -12,7 +12,7 @@ from signal_courier.access.scopes import Scope
 from signal_courier.http.answers import empty, json_answer
 from signal_courier.http.call import Call
 from signal_courier.http.faces import Face
-from signal_courier.http.native.problems import MEDIA, Problem, problem
+from signal_courier.http.native.problems import MEDIA
 from signal_courier.http.routing import Answer, RouteTable
 from signal_courier.messaging.webhooks.endpoint import Endpoint
 from signal_courier.messaging.webhooks.registry import MOST_SELECTED, OLD_SECRET_DAYS, Made, selection_of
@@ -195,13 +195,8 @@ _DELIVERY: Final = {
 _SECRET: Final = "whsec_ABEiM0RVZneImaq7zN3u/wARIjNEVWZ3iJmqu8zd7v8="  # noqa: S105  # an example
 
 
-def _trouble(kind: str, detail: str = "", **members: object) -> Answer:
-    example = msgspec.to_builtins(problem(kind, detail, **members))
-    return Answer(example["status"], f"{example['title']}.", Problem, media=MEDIA, example=example)
-
-
-_MISSING: Final = _trouble("not-found", "There is no such webhook", field="id")
-_INVALID: Final = _trouble("invalid-value", "url: the address is one that webhooks may not have", field="url")
+_MISSING: Final = Answer(404, "No such webhook.", media=MEDIA)
+_INVALID: Final = Answer(400, "An address or a choice that cannot be; `field` names it.", media=MEDIA)
 
 
 @routes.add(
@@ -250,7 +245,7 @@ async def create_webhook(call: Call[NewWebhook, None]) -> web.StreamResponse:
 
 
 @routes.add(
-    "GET", "/api/v2/webhooks/{id}", scope=Scope.RECEIVE, accounts=Reach.CHECKED,
+    "GET", "/api/v2/webhooks/{webhook_id}", scope=Scope.RECEIVE, accounts=Reach.CHECKED,
     answers=[Answer(200, "The webhook.", WebhookEntry, example=_WEBHOOK), _MISSING],
 )  # fmt: skip
 async def get_webhook(call: Call[None, None]) -> web.StreamResponse:
@@ -259,7 +254,7 @@ async def get_webhook(call: Call[None, None]) -> web.StreamResponse:
 
 
 @routes.add(
-    "PATCH", "/api/v2/webhooks/{id}", scope=Scope.RECEIVE, accounts=Reach.CHECKED, recipients=Reach.FREE,
+    "PATCH", "/api/v2/webhooks/{webhook_id}", scope=Scope.RECEIVE, accounts=Reach.CHECKED, recipients=Reach.FREE,
     body=WebhookChange, body_example={"active": True},
     answers=[Answer(200, "The webhook.", WebhookEntry, example=_WEBHOOK), _INVALID, _MISSING],
 )  # fmt: skip
@@ -285,7 +280,7 @@ async def change_webhook(call: Call[WebhookChange, None]) -> web.StreamResponse:
 
 
 @routes.add(
-    "DELETE", "/api/v2/webhooks/{id}", scope=Scope.RECEIVE, accounts=Reach.CHECKED, recipients=Reach.FREE,
+    "DELETE", "/api/v2/webhooks/{webhook_id}", scope=Scope.RECEIVE, accounts=Reach.CHECKED, recipients=Reach.FREE,
     answers=[Answer(204, "Deleted, with its log."), _MISSING],
 )  # fmt: skip
 async def delete_webhook(call: Call[None, None]) -> web.StreamResponse:
@@ -295,7 +290,7 @@ async def delete_webhook(call: Call[None, None]) -> web.StreamResponse:
 
 
 @routes.add(
-    "POST", "/api/v2/webhooks/{id}/rotate", scope=Scope.RECEIVE, accounts=Reach.CHECKED, recipients=Reach.FREE,
+    "POST", "/api/v2/webhooks/{webhook_id}/rotate", scope=Scope.RECEIVE, accounts=Reach.CHECKED, recipients=Reach.FREE,
     body=Rotation, body_optional=True, body_example={"keep": 86400},
     answers=[
         Answer(
@@ -317,7 +312,7 @@ async def rotate_webhook_secret(call: Call[Rotation, None]) -> web.StreamRespons
 
 
 @routes.add(
-    "GET", "/api/v2/webhooks/{id}/deliveries", scope=Scope.RECEIVE, accounts=Reach.CHECKED, query=DeliveryQuery,
+    "GET", "/api/v2/webhooks/{webhook_id}/deliveries", scope=Scope.RECEIVE, accounts=Reach.CHECKED, query=DeliveryQuery,
     answers=[Answer(200, "Attempts, newest first.", DeliveryList, example={"deliveries": [_DELIVERY], "before": None}), _MISSING],
 )  # fmt: skip
 async def list_webhook_deliveries(call: Call[None, DeliveryQuery]) -> web.StreamResponse:
@@ -337,12 +332,13 @@ async def list_webhook_deliveries(call: Call[None, DeliveryQuery]) -> web.Stream
 
 
 @routes.add(
-    "POST", "/api/v2/webhooks/{id}/replay", scope=Scope.RECEIVE, accounts=Reach.CHECKED, recipients=Reach.FREE,
+    "POST", "/api/v2/webhooks/{webhook_id}/replay", scope=Scope.RECEIVE, accounts=Reach.CHECKED, recipients=Reach.FREE,
     body=Again, body_example={"since": 1763600000000, "until": 1763700000000},
     answers=[
         Answer(202, "They will be delivered again.", AgainEntry, example={"after": 1000, "upto": 1042}),
-        _trouble("invalid-value", "since: name an event, or the time from which on", field="since"), _MISSING,
-        _trouble("throttled", "20 replays wait already", retry_after=60),
+        Answer(400, "Neither an event nor a time, or both.", media=MEDIA),
+        _MISSING,
+        Answer(429, "Too many replays wait already.", media=MEDIA),
     ],
 )  # fmt: skip
 async def replay_webhook(call: Call[Again, None]) -> web.StreamResponse:
@@ -359,7 +355,7 @@ async def replay_webhook(call: Call[Again, None]) -> web.StreamResponse:
 
 
 @routes.add(
-    "POST", "/api/v2/webhooks/{id}/test", scope=Scope.RECEIVE, accounts=Reach.CHECKED, recipients=Reach.FREE,
+    "POST", "/api/v2/webhooks/{webhook_id}/test", scope=Scope.RECEIVE, accounts=Reach.CHECKED, recipients=Reach.FREE,
     answers=[
         Answer(
             200, "What came of it.", DeliveryEntry,
@@ -383,7 +379,7 @@ def _owner[B, Q](call: Call[B, Q]) -> str | None:
 
 
 def _endpoint[B, Q](call: Call[B, Q]) -> Endpoint:
-    return call.services.webhooks.get(call.path["id"], _owner(call))
+    return call.services.webhooks.get(call.path["webhook_id"], _owner(call))
 
 
 def _accounts[B, Q](call: Call[B, Q], named: Sequence[str] | None) -> Sequence[str] | None:

@@ -1,6 +1,7 @@
 """One attempt: a signed POST to an address that is allowed, within a deadline; what came of it."""
 
 import asyncio
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ _READ: Final = 64 * 1024
 _KEEP_ALIVE: Final = 1.5
 """Seconds; shorter than any server's, as a POST to a connection that the server just closes would count as failed."""
 _ABOUT_THE_BODY: Final = frozenset({400, 413, 415, 422})
+_HALF_AN_ADDRESS: Final = re.compile("[0-9.]+")
 _FORBIDDEN: Final = "the address is one that webhooks may not have"
 
 
@@ -78,6 +80,8 @@ class Poster:
         if parts.username is not None or parts.password is not None:
             raise InvalidValue(field, f"{field}: must not hold a password; the signature tells the receiver who posts")
         host = parts.hostname.rstrip(".")
+        if _HALF_AN_ADDRESS.fullmatch(host) and host.count(".") != 3:
+            raise InvalidValue(field, f"{field}: '{host}' is half an address")
         if not self._guards[local].allows(host) or (not local and (host == "localhost" or host.endswith(".localhost"))):
             raise InvalidValue(field, f"{field}: {_FORBIDDEN}")
         return url

@@ -79,7 +79,7 @@ class Webhooks:
         """One webhook; raises `MissingThing`, also for those of others."""
         endpoint = self._endpoints.get(id_)
         if endpoint is None or (owner is not None and endpoint.webhook.owner != owner):
-            raise MissingThing("id", "There is no such webhook")
+            raise MissingThing("webhook_id", "There is no such webhook")
         return endpoint
 
     async def create(
@@ -145,7 +145,7 @@ class Webhooks:
         async with self._changing:
             task = self._tasks.pop(id_, None)
             if task is None:
-                raise MissingThing("id", "There is no such webhook")
+                raise MissingThing("webhook_id", "There is no such webhook")
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
             self._endpoints.pop(id_, None)
