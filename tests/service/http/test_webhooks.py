@@ -4,10 +4,13 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from standardwebhooks.webhooks import Webhook as Verifier
 
+from signal_courier.access.scopes import Scope
+from signal_courier.access.tokens import new_token
 from signal_courier.http.native.problems import PREFIX
 from tests.fakes.hooked import HandClock, Receiver
 from tests.fakes.served import ACCOUNT, Service, served
@@ -145,3 +148,59 @@ async def test_webhooks_and_what_they_wait_for_survive_a_restart_of_the_service(
     async with served(tmp_path, answers) as service:
         assert (await service.patch(path, {"active": True})).status == 200
         assert (await receiver.taken()).text == "hello"
+
+
+async def key(service: Service, *scopes: Scope, **limits: Any) -> dict[str, str]:
+    _, secret = await service.courier.tokens.create(new_token("test", scopes, **limits))
+    return {"X-Api-Key": secret}
+
+
+async def test_a_token_deals_with_its_own_webhooks_alone_and_admin_with_all(service: Service) -> None:
+    ann, ben = await key(service, Scope.RECEIVE), await key(service, Scope.RECEIVE)
+    made = await service.post(HOOKS, {"url": "https://receiver.example/"}, **ann)
+    path = f"{HOOKS}/{made.json['webhook']['id']}"
+    assert [entry["owner"] for entry in (await service.get(HOOKS, **ann)).json["webhooks"]] == [made.json["webhook"]["owner"]]
+    assert (await service.get(HOOKS, **ben)).json == {"webhooks": []}
+    for method, end in (("GET", ""), ("DELETE", ""), ("GET", "/deliveries"), ("POST", "/test"), ("POST", "/rotate"), ("PATCH", "")):
+        body: object = {} if method == "PATCH" else None
+        assert (await service.request(method, path + end, body, **ben)).status == 404
+    assert (await service.get(path, **await key(service, Scope.ADMIN))).status == 200
+    assert (await service.get(HOOKS, **await key(service, Scope.SEND))).status == 403
+    assert (await service.request("DELETE", path, **ann)).status == 204
+
+
+async def test_a_token_gets_no_more_than_its_accounts(service: Service) -> None:
+    limited = await key(service, Scope.RECEIVE, accounts=[ACCOUNT])
+    made = await service.post(HOOKS, {"url": "https://receiver.example/"}, **limited)
+    assert made.json["webhook"]["accounts"] == [ACCOUNT]
+    path = f"{HOOKS}/{made.json['webhook']['id']}"
+    other = "+4915100000009"
+    assert (await service.post(HOOKS, {"url": "https://receiver.example/", "accounts": [ACCOUNT, other]}, **limited)).status == 403
+    assert (await service.request("PATCH", path, {"accounts": [other]}, **limited)).status == 403
+    assert (await service.request("PATCH", path, {"accounts": None}, **limited)).json["accounts"] == [ACCOUNT]
+
+
+async def test_only_who_may_do_everything_may_post_to_this_machine(service: Service, receiver: Receiver) -> None:
+    ann = await key(service, Scope.RECEIVE)
+    assert (await service.post(HOOKS, {"url": receiver.url}, **ann)).json["field"] == "url"
+    made = await service.post(HOOKS, {"url": "http://0x7f000001:1/"}, **ann)  # a name, as far as can be told
+    path = f"{HOOKS}/{made.json['webhook']['id']}"
+    test = (await service.post(f"{path}/test", **ann)).json
+    assert (test["outcome"], test["error"]) == ("failed", "the address is one that webhooks may not have")
+    assert (await service.request("PATCH", path, {"url": receiver.url}, **ann)).status == 400
+
+
+async def test_the_webhooks_of_a_revoked_token_get_nothing_more(service: Service, receiver: Receiver) -> None:
+    token, secret = await service.courier.tokens.create(new_token("test", [Scope.ADMIN]))
+    made = await service.post(HOOKS, {"url": receiver.url, "types": ["message"]}, **{"X-Api-Key": secret})
+    path = f"{HOOKS}/{made.json['webhook']['id']}"
+    receive(service, "one")
+    assert (await receiver.taken()).text == "one"
+    await service.courier.tokens.revoke(token.id)
+    other = await service.post(HOOKS, {"url": receiver.url, "types": ["message"]})
+    receive(service, "two")
+    assert (await receiver.taken()).id.startswith(f"msg_{other.json['webhook']['id'].removeprefix('wh_')}")
+    async with asyncio.timeout(10):
+        while (await service.get(path)).json["state"] != "revoked":
+            pass
+    assert receiver.posts.empty()

@@ -31,7 +31,7 @@ Url = Annotated[
     Meta(
         description="Where to post; `http` and private networks are allowed. Refused, also when a name turns out to be one: link-local "
         "addresses, those of a cloud's metadata and of Home Assistant's Supervisor; this very machine, except for the scope `admin`.",
-        examples=["https://example.org/signal"],
+        examples=["https://receiver.example/signal"],
         max_length=2000,
     ),
 ]
@@ -182,7 +182,7 @@ class DeliveryQuery(msgspec.Struct):
 
 _ID: Final = "wh_0123456789abcdef"
 _WEBHOOK: Final = {
-    "id": _ID, "url": "https://example.org/signal", "description": "Doorbell", "form": "event", "links": False,
+    "id": _ID, "url": "https://receiver.example/signal", "description": "Doorbell", "form": "event", "links": False,
     "accounts": ["+4915100000001"], "types": ["message"], "conversations": None, "active": True, "state": "active", "owner": None,
     "secrets": 1, "lag": 0, "replays": 0, "delivered": 12, "failed": 0, "missed": 0, "attempts": 0, "next_attempt_at": None,
     "last_success_at": 1763700000000, "last_failure_at": None, "last_failure": None,
@@ -213,7 +213,7 @@ async def list_webhooks(call: Call[None, None]) -> web.StreamResponse:
 
 @routes.add(
     "POST", "/api/v2/webhooks", scope=Scope.RECEIVE, accounts=Reach.CHECKED, recipients=Reach.FREE,
-    body=NewWebhook, body_example={"url": "https://example.org/signal", "types": ["message"], "accounts": ["+4915100000001"]},
+    body=NewWebhook, body_example={"url": "https://receiver.example/signal", "types": ["message"], "accounts": ["+4915100000001"]},
     answers=[
         Answer(201, "The webhook, and its secret, shown this once.", MadeWebhook, example={"webhook": _WEBHOOK, "secret": _SECRET}),
         _INVALID,
