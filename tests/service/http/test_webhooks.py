@@ -178,6 +178,9 @@ async def test_a_token_gets_no_more_than_its_accounts(service: Service) -> None:
     assert (await service.post(HOOKS, {"url": "https://receiver.example/", "accounts": [ACCOUNT, other]}, **limited)).status == 403
     assert (await service.request("PATCH", path, {"accounts": [other]}, **limited)).status == 403
     assert (await service.request("PATCH", path, {"accounts": None}, **limited)).json["accounts"] == [ACCOUNT]
+    admin = await key(service, Scope.ADMIN, accounts=[other])  # of all webhooks, but not of all accounts
+    assert (await service.get(HOOKS, **admin)).json == {"webhooks": []}
+    assert (await service.get(path, **admin)).status == 404
 
 
 async def test_only_who_may_do_everything_may_post_to_this_machine(service: Service, receiver: Receiver) -> None:

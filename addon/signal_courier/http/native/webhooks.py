@@ -16,7 +16,7 @@ from signal_courier.http.native.problems import MEDIA
 from signal_courier.http.routing import Answer, RouteTable
 from signal_courier.messaging.webhooks.endpoint import Endpoint
 from signal_courier.messaging.webhooks.registry import MOST_SELECTED, OLD_SECRET_DAYS, Made, selection_of
-from signal_courier.model.errors import InvalidValue
+from signal_courier.model.errors import InvalidValue, MissingThing
 from signal_courier.model.events import EventType
 from signal_courier.model.webhooks import BodyForm, Cause, Delivery, Outcome, WebhookState
 
@@ -200,7 +200,7 @@ _INVALID: Final = Answer(400, "An address or a choice that cannot be; `field` na
 
 
 @routes.add(
-    "GET", "/api/v2/webhooks", scope=Scope.RECEIVE, accounts=Reach.CHECKED,
+    "GET", "/api/v2/webhooks", scope=Scope.RECEIVE, accounts=Reach.FREE,
     answers=[Answer(200, "The webhooks.", WebhookList, example={"webhooks": [_WEBHOOK]})],
 )  # fmt: skip
 async def list_webhooks(call: Call[None, None]) -> web.StreamResponse:
@@ -208,7 +208,8 @@ async def list_webhooks(call: Call[None, None]) -> web.StreamResponse:
 
     A token sees those that it made; the scope `admin` sees all.
     """
-    return json_answer(WebhookList([_entry(call, endpoint) for endpoint in call.services.webhooks.all(_owner(call))]))
+    found = [endpoint for endpoint in call.services.webhooks.all(_owner(call)) if _is_shown(call, endpoint)]
+    return json_answer(WebhookList([_entry(call, endpoint) for endpoint in found]))
 
 
 @routes.add(
@@ -245,7 +246,7 @@ async def create_webhook(call: Call[NewWebhook, None]) -> web.StreamResponse:
 
 
 @routes.add(
-    "GET", "/api/v2/webhooks/{webhook_id}", scope=Scope.RECEIVE, accounts=Reach.CHECKED,
+    "GET", "/api/v2/webhooks/{webhook_id}", scope=Scope.RECEIVE, accounts=Reach.FREE,
     answers=[Answer(200, "The webhook.", WebhookEntry, example=_WEBHOOK), _MISSING],
 )  # fmt: skip
 async def get_webhook(call: Call[None, None]) -> web.StreamResponse:
@@ -255,7 +256,7 @@ async def get_webhook(call: Call[None, None]) -> web.StreamResponse:
 
 @routes.add(
     "PATCH", "/api/v2/webhooks/{webhook_id}", scope=Scope.RECEIVE, accounts=Reach.CHECKED, recipients=Reach.FREE,
-    body=WebhookChange, body_example={"active": True},
+    body=WebhookChange, body_example={"active": True, "accounts": ["+4915100000001"]},
     answers=[Answer(200, "The webhook.", WebhookEntry, example=_WEBHOOK), _INVALID, _MISSING],
 )  # fmt: skip
 async def change_webhook(call: Call[WebhookChange, None]) -> web.StreamResponse:
@@ -263,14 +264,16 @@ async def change_webhook(call: Call[WebhookChange, None]) -> web.StreamResponse:
 
     Who switches one on again gets what was not delivered while it was off, as far as it is still stored.
     """
-    endpoint, body = _endpoint(call), call.body
+    body = call.body
+    accounts = UNSET if body.accounts is UNSET else _accounts(call, body.accounts)
+    endpoint = _endpoint(call)
     now = endpoint.webhook.selection
     changes: dict[str, object] = {
         name: value for name in ("url", "description", "form", "links") if (value := getattr(body, name)) is not UNSET
     }
-    if body.accounts is not UNSET or body.types is not UNSET or body.conversations is not UNSET:
+    if accounts is not UNSET or body.types is not UNSET or body.conversations is not UNSET:
         changes["selection"] = selection_of(
-            now.accounts if body.accounts is UNSET else _accounts(call, body.accounts),
+            now.accounts if accounts is UNSET else accounts,
             now.types if body.types is UNSET else body.types,
             now.conversations if body.conversations is UNSET else body.conversations,
         )
@@ -280,7 +283,7 @@ async def change_webhook(call: Call[WebhookChange, None]) -> web.StreamResponse:
 
 
 @routes.add(
-    "DELETE", "/api/v2/webhooks/{webhook_id}", scope=Scope.RECEIVE, accounts=Reach.CHECKED, recipients=Reach.FREE,
+    "DELETE", "/api/v2/webhooks/{webhook_id}", scope=Scope.RECEIVE, accounts=Reach.FREE, recipients=Reach.FREE,
     answers=[Answer(204, "Deleted, with its log."), _MISSING],
 )  # fmt: skip
 async def delete_webhook(call: Call[None, None]) -> web.StreamResponse:
@@ -290,7 +293,7 @@ async def delete_webhook(call: Call[None, None]) -> web.StreamResponse:
 
 
 @routes.add(
-    "POST", "/api/v2/webhooks/{webhook_id}/rotate", scope=Scope.RECEIVE, accounts=Reach.CHECKED, recipients=Reach.FREE,
+    "POST", "/api/v2/webhooks/{webhook_id}/rotate", scope=Scope.RECEIVE, accounts=Reach.FREE, recipients=Reach.FREE,
     body=Rotation, body_optional=True, body_example={"keep": 86400},
     answers=[
         Answer(
@@ -312,7 +315,7 @@ async def rotate_webhook_secret(call: Call[Rotation, None]) -> web.StreamRespons
 
 
 @routes.add(
-    "GET", "/api/v2/webhooks/{webhook_id}/deliveries", scope=Scope.RECEIVE, accounts=Reach.CHECKED, query=DeliveryQuery,
+    "GET", "/api/v2/webhooks/{webhook_id}/deliveries", scope=Scope.RECEIVE, accounts=Reach.FREE, query=DeliveryQuery,
     answers=[Answer(200, "Attempts, newest first.", DeliveryList, example={"deliveries": [_DELIVERY], "before": None}), _MISSING],
 )  # fmt: skip
 async def list_webhook_deliveries(call: Call[None, DeliveryQuery]) -> web.StreamResponse:
@@ -332,7 +335,7 @@ async def list_webhook_deliveries(call: Call[None, DeliveryQuery]) -> web.Stream
 
 
 @routes.add(
-    "POST", "/api/v2/webhooks/{webhook_id}/replay", scope=Scope.RECEIVE, accounts=Reach.CHECKED, recipients=Reach.FREE,
+    "POST", "/api/v2/webhooks/{webhook_id}/replay", scope=Scope.RECEIVE, accounts=Reach.FREE, recipients=Reach.FREE,
     body=Again, body_example={"since": 1763600000000, "until": 1763700000000},
     answers=[
         Answer(202, "They will be delivered again.", AgainEntry, example={"after": 1000, "upto": 1042}),
@@ -355,7 +358,7 @@ async def replay_webhook(call: Call[Again, None]) -> web.StreamResponse:
 
 
 @routes.add(
-    "POST", "/api/v2/webhooks/{webhook_id}/test", scope=Scope.RECEIVE, accounts=Reach.CHECKED, recipients=Reach.FREE,
+    "POST", "/api/v2/webhooks/{webhook_id}/test", scope=Scope.RECEIVE, accounts=Reach.FREE, recipients=Reach.FREE,
     answers=[
         Answer(
             200, "What came of it.", DeliveryEntry,
@@ -379,7 +382,16 @@ def _owner[B, Q](call: Call[B, Q]) -> str | None:
 
 
 def _endpoint[B, Q](call: Call[B, Q]) -> Endpoint:
-    return call.services.webhooks.get(call.path["webhook_id"], _owner(call))
+    endpoint = call.services.webhooks.get(call.path["webhook_id"], _owner(call))
+    if not _is_shown(call, endpoint):
+        raise MissingThing("webhook_id", "There is no such webhook")
+    return endpoint
+
+
+def _is_shown[B, Q](call: Call[B, Q], endpoint: Endpoint) -> bool:
+    """Whether it gets events of no other accounts than those that the caller may use."""
+    accounts = endpoint.webhook.selection.accounts
+    return call.caller.accounts is None or (accounts is not None and all(map(call.caller.may_use, accounts)))
 
 
 def _accounts[B, Q](call: Call[B, Q], named: Sequence[str] | None) -> Sequence[str] | None:
