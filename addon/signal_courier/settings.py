@@ -417,6 +417,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     groups: dict[str, argparse._ArgumentGroup] = {}
     for item, declared in declarations():
         if declared.secret:
+            parser.epilog = f"{declared.variable}, as a variable only: {declared.help}."
             continue
         group = groups.get(declared.group) or groups.setdefault(declared.group, parser.add_argument_group(declared.group))
         default = declared.shown_default or _shown(item)

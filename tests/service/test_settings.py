@@ -1,6 +1,7 @@
 """Every setting has a variable and an option, and a wrong value is refused with its name and the reason."""
 
 import argparse
+from pathlib import Path
 
 import pytest
 
@@ -31,6 +32,10 @@ def test_help_lists_every_setting_with_its_variable_and_aliases():
         ("LOG_LEVEL", "loud", "one of debug"),
         ("COURIER_DIALECT", "0.99", "one of 0.101, 0.100, morph027"),
         ("COURIER_AUTH", "none", "one of token, open"),
+        ("COURIER_ALLOWED_HOSTS", "ok.example.org, http://no.example.org", "host names without port"),
+        ("COURIER_CORS_ORIGINS", "https://example.org/page", "origins such as"),
+        ("COURIER_INGRESS_PEER", "supervisor", "an address"),
+        ("COURIER_TLS_KEY", "/key.pem", "needs COURIER_TLS_CERTIFICATE"),
         ("COURIER_ENGINE", "carrier-pigeon", "one of signal-cli, simulator"),
         ("COURIER_HOST", "not a host", "address or a host name"),
         ("COURIER_INBOX_DAYS", "0", "between 1 and"),
@@ -108,3 +113,42 @@ def test_webhook_and_command_timeout_work_in_every_mode():
         assert chosen.receive_webhook_url == "http://10.0.0.7/"
         assert chosen.command_timeout == 60
         assert warnings == []
+
+
+def test_a_token_is_in_no_text_and_no_option():
+    secret = "too short"
+    with pytest.raises(settings.SettingError) as refused:
+        settings.load({}, {"COURIER_TOKEN": secret})
+    assert "16 characters" in str(refused.value)
+    assert secret not in str(refused.value)
+    assert not hasattr(_parsed(), "token")
+    chosen, _ = settings.load({}, {"COURIER_TOKEN": "0123456789abcdef"})
+    assert chosen.outside_token() == "0123456789abcdef"
+    assert "0123456789abcdef" not in repr(chosen)
+
+
+def _parsed() -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    settings.add_options(parser)
+    return parser.parse_args([])
+
+
+def test_a_token_in_a_file_is_read_and_a_bad_file_is_named(tmp_path: Path):
+    file = tmp_path / "token"
+    chosen, _ = settings.load({}, {"COURIER_TOKEN_FILE": str(file)})
+    with pytest.raises(settings.SettingError, match="COURIER_TOKEN_FILE"):
+        chosen.outside_token()
+    file.write_text("0123456789abcdef\n")
+    assert chosen.outside_token() == "0123456789abcdef"
+    file.write_text("short")
+    with pytest.raises(settings.SettingError) as refused:
+        chosen.outside_token()
+    assert "short" not in str(refused.value).removeprefix(f"COURIER_TOKEN_FILE: what {file}")
+
+
+def test_lists_of_names_take_commas_and_spaces():
+    chosen, _ = settings.load(
+        {}, {"COURIER_ALLOWED_HOSTS": "a.example.org, b.example.org", "COURIER_CORS_ORIGINS": "https://c.example.org"}
+    )
+    assert chosen.allowed_hosts == ("a.example.org", "b.example.org")
+    assert chosen.cors_origins == ("https://c.example.org",)

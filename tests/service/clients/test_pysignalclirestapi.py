@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from signal_courier.access.tokens import new_token
 from tests.fakes.served import served, simulated
 from tests.service.clients import programs
 
@@ -17,14 +18,15 @@ ALWAYS_FAIL = {"update_contact", "add_pin", "remove_pin"}
 """The package reads the empty body of these as JSON, whoever answers. Only a pin that was set can be given a body: a 204 has none."""
 
 
-@pytest.mark.parametrize("prefix", ["", "/d/0.100"])
+@pytest.mark.parametrize("prefix", ["", "/d/0.100", "/t/{token}"])
 async def test_every_method_succeeds_but_for_its_own_defects(tmp_path: Path, prefix: str) -> None:
     folder = tmp_path / "config" / "attachments"
     folder.mkdir(parents=True)
     (folder / "AAAwmVr9zpmWIpZiLZ9a.png").write_bytes(PICTURE)
     async with simulated(tmp_path) as service:
         group = (await service.get(f"/v1/groups/{ANN}")).json[0]["id"]
-        base = f"http://127.0.0.1:{service.courier.server.port}{prefix}"
+        _, token = await service.courier.tokens.create(new_token("home", ["admin"], dialect="0.100"))
+        base = f"http://127.0.0.1:{service.courier.server.port}{prefix.format(token=token)}"
         outcome = await programs.run(
             "use_pysignalclirestapi.py", "pysignalclirestapi==0.3.25", "websockets==17.4", arguments=(base, ANN, ECHO, group)
         )
