@@ -151,6 +151,8 @@ class Gate:
     def check(caller: Caller, match: Match) -> None:
         """Whether the caller may use a route, for the account in its path. Raises `NotAllowed`."""
         route = match.route
+        if caller is OPEN and not _is_open(route.path):  # `identify` saw to it by the request's spelling, this by the route's
+            raise Unauthorized
         if route.scope is not None and route.scope not in caller.scopes:
             raise NotAllowed
         if caller.accounts is not None:
