@@ -19,7 +19,7 @@ from signal_courier.model.recipients import parse_group_id
 
 _LOGGER = logging.getLogger(__name__)
 
-ATTACHMENTS = "/v1/attachments/"
+ATTACHMENTS = "/api/v2/attachments/"
 """Where this service serves a received file, by its id."""
 LONG_TEXT = "text/x-signal-plain"
 """Media type of the attachment that signal-cli before 0.14 makes of a text of more than 2000 bytes."""

@@ -61,14 +61,16 @@ class Consumers:
         """One of them; raises `MissingThing`."""
         return self._told(self._row(owner, name), await self._log.oldest())
 
-    async def open(self, owner: str, name: str, *, after: int | None = None) -> int:
+    async def open(self, owner: str, name: str, *, after: int | None = None, reserved: bool = False) -> int:
         """The position of a consumer, which is made if need be: behind `after`, else with what comes from now on.
+
+        `reserved`: the service itself chose the name.
 
         Raises `InvalidValue` for what is no name, `Overloaded` where there are too many.
         """
         row = self._rows.get((owner, name))
         if row is None:
-            if not _NAME.fullmatch(name):
+            if not reserved and not _NAME.fullmatch(name):
                 raise InvalidValue("consumer", "consumer: 1 to 64 letters, digits, dots, dashes and underscores, please")
             if len(self._rows) >= MOST:
                 raise Overloaded(f"There are {MOST} consumers already: delete some")

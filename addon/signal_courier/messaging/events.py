@@ -13,6 +13,7 @@ place read together. An envelope becomes an event when the first follower wants 
 
 import asyncio
 import logging
+import time
 from collections import OrderedDict, deque
 from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
@@ -229,8 +230,11 @@ class EventLog:
             yield stretch
             after = stretch.last
 
-    async def read(self, after: int, wanted: EventFilter = EVERYTHING) -> Stretch | None:
-        """The next part behind an id, `None` when there is none now. Raises a `StoreError`."""
+    async def read(self, after: int, wanted: EventFilter = EVERYTHING, *, envelopes: bool = False) -> Stretch | None:
+        """The next part behind an id, `None` when there is none now. Raises a `StoreError`.
+
+        With `envelopes` every envelope of the wanted accounts, whether it is an event or not, and nothing else.
+        """
         if self._head <= after:
             return None
         if after >= self._floor:
@@ -238,7 +242,18 @@ class EventLog:
         else:
             part = await self._from_store(after)
         missed = part.last - after - len(part.entries)
-        return Stretch(part.last, [entry for entry in part.entries if _is_wanted(entry, wanted)], missed)
+        chosen = _is_wanted_envelope if envelopes else _is_wanted
+        return Stretch(part.last, [entry for entry in part.entries if chosen(entry, wanted)], missed)
+
+    async def next(self, after: int, wanted: EventFilter, *, deadline: float, envelopes: bool = False) -> Stretch | None:
+        """As `read`, but waits until `deadline` (`time.monotonic()`) or the end for something to come. Raises a `StoreError`."""
+        while (stretch := await self.read(after, wanted, envelopes=envelopes)) is None and not self._closed:
+            try:
+                async with asyncio.timeout(deadline - time.monotonic()):
+                    await self.wait_beyond(after)
+            except TimeoutError:
+                return None
+        return stretch
 
     async def wait_beyond(self, after: int) -> None:
         """Wait until there is something behind an id, or the log is closed."""
@@ -312,3 +327,7 @@ def _is_wanted(entry: Entry, wanted: EventFilter) -> bool:
         return False
     event = entry.event
     return event is not None and wanted.wants(event)
+
+
+def _is_wanted_envelope(entry: Entry, wanted: EventFilter) -> bool:
+    return entry.frame is not None and bool(entry.account) and wanted.wants_account(entry.account)

@@ -11,8 +11,8 @@ from signal_courier.http.lenient import decode
 from signal_courier.http.routing import Route, Router
 
 TABLES = tables.TABLES
-OPEN = {"/v1/about", "/v1/health", "/api/v2/problems", "/api/v2/health", "/api/v2/tokens/self"}
-"""For everybody who may connect."""
+OPEN = {"/v1/about", "/v1/health", "/api/v2/problems", "/api/v2/health", "/api/v2/tokens/self", "/api/v1/check", "/api/v1/rpc"}
+"""For everybody who may connect; of `/api/v1/rpc` each method has a scope of its own."""
 ROUTES = [route for table in TABLES for route in table]
 
 

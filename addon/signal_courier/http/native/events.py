@@ -154,14 +154,7 @@ class _Following:
 
     async def next(self, deadline: float) -> Stretch | None:
         """What comes next, and move on behind it; `None` when nothing came before the deadline (`time.monotonic()`) or the end."""
-        stretch = await self.log.read(self.position, self.wanted)
-        while stretch is None and not self.log.closed:
-            try:
-                async with asyncio.timeout(deadline - time.monotonic()):
-                    await self.log.wait_beyond(self.position)
-            except TimeoutError:
-                return None
-            stretch = await self.log.read(self.position, self.wanted)
+        stretch = await self.log.next(self.position, self.wanted, deadline=deadline)
         if stretch is not None:
             self.position = stretch.last
         return stretch
