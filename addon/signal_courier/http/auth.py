@@ -22,7 +22,7 @@ from signal_courier.access.throttle import BURST, Throttle
 from signal_courier.access.tokens import LONGEST, PREFIX, Tokens
 from signal_courier.http.call import decode_again
 from signal_courier.http.problems import Forbidden, NotAllowed, Throttled, Unauthorized
-from signal_courier.http.routing import Match, Route
+from signal_courier.http.routing import ACCOUNT_PARAMETERS, Match, Route
 from signal_courier.model.errors import InvalidValue
 from signal_courier.model.recipients import parse_number
 from signal_courier.settings import Settings
@@ -162,13 +162,15 @@ class Gate:
 
 
 def _check_account(caller: Caller, route: Route, match: Match) -> None:
-    parameter = route.account_parameter
-    if parameter is None:
+    named = next((match.path[name] for name in ACCOUNT_PARAMETERS if name in match.path), None)
+    if named is None:
         if route.accounts is Reach.UNLIMITED:
             raise NotAllowed
         return
+    if caller.may_use(named):  # the usual spelling
+        return
     try:
-        account = parse_number(decode_again(match.path[parameter])).e164
+        account = parse_number(decode_again(named)).e164
     except InvalidValue:
         raise NotAllowed from None
     if not caller.may_use(account):
