@@ -96,6 +96,7 @@ _PATH_PARAMETERS: Final[Mapping[str, tuple[str, Json, str]]] = {
     "token": ("The code from the SMS or call.", {"type": "string", "minLength": 1}, "123-456"),
     "deviceId": ("The device's number in the list of devices.", {"type": "string", "minLength": 1}, "2"),
     "token_id": ("The token's id in the list of tokens.", {"type": "string", "minLength": 1}, "tok_5f0c2bd0d4a1"),
+    "message": ("The message's id.", {"type": "string", "minLength": 1}, "msg_42"),
     "consumer": ("The consumer's name.", {"type": "string", "minLength": 1}, "home-assistant"),
     "link": ("The link's id.", {"type": "string", "minLength": 1}, "6yFhXvM3nTqk0m1bq8aZcg"),
     "device": ("The device's number in the list of devices.", {"type": "string", "minLength": 1}, "2"),

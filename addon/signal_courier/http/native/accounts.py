@@ -420,6 +420,7 @@ async def solve_challenge(call: Call[ChallengeAnswer, None]) -> web.StreamRespon
     if not captcha:
         raise InvalidValue("captcha", "captcha: must not be empty")
     await call.services.commands.submit_rate_limit_challenge(number_in(call), challenge=call.body.token, captcha=captcha)
+    call.services.outbox.challenge_solved(number_in(call))
     return empty()
 
 

@@ -117,4 +117,5 @@ async def trust_person(call: Call[Trusting, AccountQuery]) -> web.StreamResponse
     await call.services.commands.trust(
         account, recipient=person, trust_all_known_keys=call.body.all_keys, verified_safety_number=number or None
     )
+    call.services.outbox.trusted(account)
     return empty()

@@ -8,21 +8,38 @@ from aiohttp import web
 
 from signal_courier.access.reach import Reach
 from signal_courier.access.scopes import Scope
-from signal_courier.http.answers import empty
+from signal_courier.http.answers import empty, json_answer
 from signal_courier.http.call import Call
 from signal_courier.http.faces import Face
-from signal_courier.http.native.common import PERSON, PERSON_UUID, TIMESTAMP, Account, ConversationId, Timestamp, account_of, person_of
+from signal_courier.http.native.common import (
+    ACCOUNT,
+    INVALID,
+    MISSING,
+    PERSON,
+    PERSON_UUID,
+    TIMESTAMP,
+    Account,
+    AccountQuery,
+    ConversationId,
+    Timestamp,
+    account_of,
+    person_of,
+    trouble,
+)
 from signal_courier.http.native.sending import ANSWERS, QUIET_ANSWERS, recipients_of, send, send_and_tell
-from signal_courier.http.routing import RouteTable
+from signal_courier.http.routing import Answer, RouteTable
+from signal_courier.messaging.outbox import Terms
 from signal_courier.messaging.staging import Stage
 from signal_courier.model.attachments import Content
-from signal_courier.model.errors import InvalidValue
+from signal_courier.model.errors import InvalidValue, MissingThing
 from signal_courier.model.messages import Deletion, LinkPreview, Mention, Message, Quote
+from signal_courier.model.outbox import DeliveryState, MessageStatus, RecipientStatus
 from signal_courier.model.recipients import parse_recipient
 from signal_courier.model.styles import parse_styled
 
 routes = RouteTable("Messages", face=Face.NATIVE)
 
+_LONGEST_WAIT = 600
 Position = Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
 Style = Literal["BOLD", "ITALIC", "STRIKETHROUGH", "MONOSPACE", "SPOILER"]
 
@@ -93,6 +110,13 @@ class NewMessage(msgspec.Struct, kw_only=True):
     voice_note: Annotated[bool, msgspec.Meta(description="The (only) attachment was spoken (signal-cli 0.14.2).")] = False
     silent: Annotated[bool, msgspec.Meta(description="The phone is not woken (signal-cli 0.14.0).")] = False
     notify_self: bool = True
+    wait: Annotated[
+        int | None,
+        msgspec.Meta(description="Seconds to wait; 0 = answer as soon as it is on disk. Without: it is tried once, now."),
+    ] = None
+    expires_in: Annotated[
+        int | None, msgspec.Meta(description="With `wait`: seconds for which it is tried, a day unless given; 0 = once.")
+    ] = None
 
 
 @routes.add(
@@ -104,8 +128,12 @@ async def send_message(call: Call[NewMessage, None]) -> web.StreamResponse:
     """Send a message to any number of people and groups.
 
     The answer tells what became of it for each recipient; it is a problem only when nobody was reached.
+
+    With `wait` the message is on disk first, and then tried until it is sent or `expires_in` is over, through outages and restarts.
+    With the header `Idempotency-Key` the same request never sends twice.
     """
     body = call.body
+    _set_terms(call)
     recipients = recipients_of(body.recipients)
     message = _message_of(body, call.services.settings.default_text_mode)
     account = await account_of(call, body.account)
@@ -114,6 +142,136 @@ async def send_message(call: Call[NewMessage, None]) -> web.StreamResponse:
     call.check_recipients(recipients)
     async with call.services.staging.open(account) as stage:
         return await send_and_tell(call, account, recipients, await _with_files(message, body, stage))
+
+
+# -- what became of them
+
+
+class MessageEntry(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """A message of the outbox. Times in milliseconds since 1970; what does not apply is missing."""
+
+    id: str
+    account: str
+    kind: Annotated[str, msgspec.Meta(description="`message`, `edit`, `delete`, `reaction`, `receipt`, `poll`, `vote` …")]
+    state: Annotated[DeliveryState, msgspec.Meta(description="In one word: open states first, then whether anybody was reached.")]
+    created_at: int
+    recipients: list[RecipientStatus]
+    content: Annotated[dict[str, object] | None, msgspec.Meta(description="What is sent; files by their names.")] = None
+    timestamp: Annotated[int | None, msgspec.Meta(description="Its name in Signal, once it was sent.")] = None
+    expires_at: Annotated[int | None, msgspec.Meta(description="When it is given up, while it is open.")] = None
+    attempts: int = 0
+    next_attempt_at: int | None = None
+
+
+class MessageList(msgspec.Struct):
+    """What was sent, or is to be; the newest first."""
+
+    messages: list[MessageEntry]
+
+
+class _Found(msgspec.Struct):
+    """The same, its contents as they are stored."""
+
+    messages: list[MessageStatus]
+
+
+_STATUS = {
+    "id": "msg_42", "account": ACCOUNT, "kind": "message", "state": "delivered", "created_at": TIMESTAMP, "timestamp": TIMESTAMP,
+    "recipients": [{"recipient": PERSON, "state": "delivered", "timestamp": TIMESTAMP, "changed_at": TIMESTAMP, "uuid": PERSON_UUID}],
+    "content": {"text": "Somebody is at the door"}, "attempts": 1,
+}  # fmt: skip
+
+
+class HistoryQuery(AccountQuery):
+    """Which messages."""
+
+    conversation: Annotated[str, msgspec.Meta(description="Only to this person or group.", examples=[PERSON_UUID])] = ""
+    before: Annotated[str, msgspec.Meta(description="Only older ones than this.", examples=["msg_42"])] = ""
+    limit: Annotated[int, msgspec.Meta(description="At most 1000.")] = 50
+    open: Annotated[bool, msgspec.Meta(description="Only what is still to be sent.")] = False
+
+
+@routes.add(
+    "GET", "/api/v2/messages", scope=Scope.SEND, accounts=Reach.CHECKED, query=HistoryQuery,
+    answers=[Answer(200, "The newest first.", MessageList, example={"messages": [_STATUS]}), INVALID, MISSING],
+)  # fmt: skip
+async def list_messages(call: Call[None, HistoryQuery]) -> web.StreamResponse:
+    """List what was sent, and what waits.
+
+    What was received is told by `GET /api/v2/events`, page by page.
+    """
+    query = call.query
+    if not 1 <= query.limit <= 1000:
+        raise InvalidValue("limit", "limit: between 1 and 1000")
+    names: list[str] = []
+    account = await account_of(call, query.account)
+    if query.conversation:
+        recipient = parse_recipient(query.conversation, field="conversation")
+        names.append(str(recipient))
+        known = await call.services.conversations.find(account, recipient)
+        if known is not None:
+            names += [name for name in (known.id, known.number) if name is not None]
+    found = await call.services.outbox.list(
+        account=account, conversation=names, before=query.before or None, limit=query.limit, open_only=query.open
+    )
+    return json_answer(_Found(found))
+
+
+@routes.add(
+    "GET", "/api/v2/messages/{message}", scope=Scope.SEND, accounts=Reach.CHECKED,
+    answers=[Answer(200, "Where it is, for each recipient.", MessageEntry, example=_STATUS), MISSING],
+)  # fmt: skip
+async def get_message(call: Call[None, None]) -> web.StreamResponse:
+    """Show what became of a message."""
+    return json_answer(await _status(call))
+
+
+@routes.add(
+    "DELETE", "/api/v2/messages/{message}", scope=Scope.SEND, accounts=Reach.CHECKED, recipients=Reach.FREE,
+    answers=[Answer(200, "What was not being sent yet is cancelled.", MessageEntry, example=_STATUS | {"state": "cancelled"}), MISSING],
+)  # fmt: skip
+async def cancel_message(call: Call[None, None]) -> web.StreamResponse:
+    """Take back what is not being sent yet."""
+    return json_answer(await call.services.outbox.cancel((await _status(call)).id))
+
+
+@routes.add(
+    "POST", "/api/v2/messages/{message}/retry", scope=Scope.SEND, accounts=Reach.CHECKED, recipients=Reach.CHECKED,
+    answers=[
+        Answer(200, "It is tried now.", MessageEntry, example=_STATUS | {"state": "queued"}),
+        trouble("invalid-value", "message: it has reached everybody", field="message"),
+        MISSING,
+    ],
+)  # fmt: skip
+async def retry_message(call: Call[None, None]) -> web.StreamResponse:
+    """Try again, for all whom it did not reach."""
+    status = await _status(call)
+    call.check_recipients([parse_recipient(one.recipient) for one in status.recipients if one.group is None])
+    return json_answer(await call.services.outbox.retry(status.id))
+
+
+async def _status[B, Q](call: Call[B, Q]) -> MessageStatus:
+    """The message that the path names; one of another account is none. Raises `MissingThing`."""
+    status = await call.services.outbox.get(call.path["message"])
+    if not call.caller.may_use(status.account):
+        raise MissingThing("message", "There is no such message.")
+    call.check_account(status.account)
+    return status
+
+
+def _set_terms[Q](call: Call[NewMessage, Q]) -> None:
+    """What the body says about waiting, in place of a header."""
+    wait, expires_in = call.body.wait, call.body.expires_in
+    if wait is None:
+        if expires_in is not None:
+            raise InvalidValue("expires_in", "expires_in: only with `wait`, without it a message is tried once")
+        return
+    if not 0 <= wait <= _LONGEST_WAIT:
+        raise InvalidValue("wait", f"wait: between 0 and {_LONGEST_WAIT} seconds")
+    terms = call.terms = call.terms or Terms()
+    terms.respond_async, terms.wait = True, float(wait)
+    if expires_in is not None:
+        terms.expires_in = expires_in
 
 
 class DeletionBody(msgspec.Struct, kw_only=True):

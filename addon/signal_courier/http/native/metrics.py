@@ -1,6 +1,7 @@
 """`/metrics`: numbers for Prometheus. The library is loaded by the first who asks."""
 
 import time
+from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -60,4 +61,11 @@ class _Collector:
         yield accounts
         yield GaugeMetricFamily("courier_inbox_pending", "Received messages that are not stored yet.", inbox.pending)
         yield GaugeMetricFamily("courier_inbox_paused", "Whether signal-cli was asked to wait.", float(inbox.paused))
+        waiting = GaugeMetricFamily("courier_outbox_recipients", "For how many recipients something is to be sent.", labels=["state"])
+        totals: Counter[str] = Counter()
+        for states in self._services.outbox.counts().values():
+            totals.update(states)
+        for name, count in totals.items():
+            waiting.add_metric([name], count)
+        yield waiting
         yield GaugeMetricFamily("courier_scrape_time_seconds", "When these numbers were read.", time.time())

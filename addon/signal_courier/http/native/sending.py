@@ -10,6 +10,7 @@ from signal_courier.engine.errors import SendResult
 from signal_courier.http.answers import json_answer
 from signal_courier.http.call import Call
 from signal_courier.http.native.common import ACCOUNT, INVALID, PERSON, PERSON_UUID, REFUSED, TIMESTAMP, trouble
+from signal_courier.http.once import MessageAccepted
 from signal_courier.http.routing import Answer
 from signal_courier.messaging.delivery import SUCCESS, Outcome
 from signal_courier.model.errors import InvalidValue
@@ -46,15 +47,20 @@ EXAMPLE = {
         {"recipient": PERSON_UUID, "state": "sent", "uuid": PERSON_UUID, "number": PERSON, "group": None, "reason": None}
     ],
 }  # fmt: skip
+QUEUED = Answer(
+    202, "On disk, where not waiting was asked for: it will be sent, and `GET /api/v2/messages/{message}` tells.", MessageAccepted,
+    example={"id": "msg_42"},
+)  # fmt: skip
 ANSWERS = (
     Answer(201, "Sent; to some at least.", SentEntry, example=EXAMPLE),
+    QUEUED,
     INVALID,
     trouble("untrusted-identity", "Failed to send message due to untrusted identities", account=ACCOUNT, recipients=[PERSON_UUID]),
     trouble("not-on-signal", "Failed to send message", account=ACCOUNT, recipients=[PERSON]),
     trouble("rate-limited", "Rate limit", account=ACCOUNT, challenge_tokens=["2f5d8a7e-…"], retry_after=3600),
     trouble("signal-unreachable", "Connection refused", account=ACCOUNT, retry_after=30),
 )
-QUIET_ANSWERS = (Answer(204, "Sent."), INVALID, REFUSED)
+QUIET_ANSWERS = (Answer(204, "Sent."), QUEUED, INVALID, REFUSED)
 
 
 def recipients_of(texts: Sequence[str]) -> list[Recipient]:
@@ -65,9 +71,8 @@ def recipients_of(texts: Sequence[str]) -> list[Recipient]:
 
 
 async def send[B, Q](call: Call[B, Q], account: str, recipients: Sequence[Recipient], what: Sendable) -> SentEntry:
-    """Send something, and tell what became of it. Raises as `Outbox.send`, and `NotAllowed`."""
-    call.check_recipients(recipients)
-    outcome = await call.services.outbox.send(account, recipients, what)
+    """Send something, and tell what became of it. Raises as `Call.send`."""
+    outcome = await call.send(account, recipients, what)
     return SentEntry(account=account, timestamp=outcome.timestamp, recipients=_sent_to(outcome), challenge_tokens=outcome.tokens)
 
 

@@ -15,7 +15,7 @@ from signal_courier.http.answers import json_answer
 from signal_courier.http.call import Call
 from signal_courier.http.faces import Face
 from signal_courier.http.native.accounts import ACCOUNT_EXAMPLE, AccountEntry, account_entry
-from signal_courier.http.native.common import trouble
+from signal_courier.http.native.common import ACCOUNT, trouble
 from signal_courier.http.native.problems import ProblemFound, problem
 from signal_courier.http.routing import Answer, RouteTable
 from signal_courier.http.services import Services
@@ -37,6 +37,9 @@ class QueueEntry(msgspec.Struct):
     """What waits."""
 
     receiving: Annotated[int, msgspec.Meta(description="Received messages that are not stored yet.")]
+    sending: Annotated[
+        dict[str, dict[str, int]], msgspec.Meta(description="By account: for how many recipients something is queued, sending or parked.")
+    ]
 
 
 class StatusEntry(msgspec.Struct):
@@ -58,7 +61,8 @@ _STARTED = time.time()
         Answer(
             200, "How everything is.", StatusEntry,
             example={
-                "version": "0.1.0", "started": 1763700000.0, "accounts": [ACCOUNT_EXAMPLE], "queues": {"receiving": 0},
+                "version": "0.1.0", "started": 1763700000.0, "accounts": [ACCOUNT_EXAMPLE],
+                "queues": {"receiving": 0, "sending": {ACCOUNT: {"queued": 1}}},
                 "engine": {"state": "ready", "version": "0.14.6", "reason": None, "restarts": 0, "features": {"polls": True}},
             },
         )
@@ -78,7 +82,10 @@ async def get_status(call: Call[None, None]) -> web.StreamResponse:
             started=_STARTED,
             engine=EngineEntry(engine.state, engine.version, engine.reason, engine.restarts, features_of(engine.version)),
             accounts=[await account_entry(services, report) for report in reports],
-            queues=QueueEntry(receiving=services.receiving.inbox.pending),
+            queues=QueueEntry(
+                receiving=services.receiving.inbox.pending,
+                sending={account: states for account, states in services.outbox.counts().items() if call.caller.may_use(account)},
+            ),
         )
     )
 

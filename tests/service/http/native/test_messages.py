@@ -5,6 +5,7 @@ import base64
 import pytest
 
 from signal_courier.engine.simulator import cast
+from tests.fakes.daemon import Failure
 from tests.fakes.served import Service, served
 
 ACCOUNT = cast.HOME
@@ -118,3 +119,45 @@ async def test_the_small_signs_reach_signal_cli(tmp_path) -> None:
     assert by_method["sendReceipt"] == {"recipient": UUID, "targetTimestamp": [T, T + 1], "type": "viewed"}
     assert by_method["sendPollCreate"]["noMulti"] is True
     assert [params["voteCount"] for method, params in calls if method == "sendPollVote"] == [1, 2]
+
+
+async def test_a_message_that_is_not_waited_for_is_on_disk_sent_and_told_of(demo: Service) -> None:
+    body = {"account": ACCOUNT, "recipients": [cast.ECHO], "text": "Alarm", "wait": 0}
+    accepted = await demo.post("/api/v2/messages", body, **{"Idempotency-Key": "alarm-1"})
+    assert accepted.status == 202, accepted.body
+    identifier = accepted.json["id"]
+    assert accepted.headers["Location"] == f"/api/v2/messages/{identifier}"
+    again = await demo.post("/api/v2/messages", body, **{"Idempotency-Key": "alarm-1"})
+    assert again.json["id"] == identifier
+    other = await demo.post("/api/v2/messages", body | {"text": "Other"}, **{"Idempotency-Key": "alarm-1"})
+    assert (other.status, other.json["type"]) == (422, "urn:signal-courier:problem:idempotency-conflict")
+    status = await demo.courier.outbox.finished(identifier, 10)
+    assert status.state in ("sent", "delivered", "read")
+    told = (await demo.get(f"/api/v2/messages/{identifier}")).json
+    assert (told["id"], told["content"]["text"], told["recipients"][0]["number"]) == (identifier, "Alarm", cast.ECHO)
+    for conversation in (cast.ECHO.replace("+", "%2B"), cast.uuid_of(cast.ECHO)):
+        listed = (await demo.get(f"/api/v2/messages?account=%2B4915100000001&conversation={conversation}")).json["messages"]
+        assert [one["id"] for one in listed] == [identifier]
+
+
+async def test_a_message_that_waits_can_be_taken_back(tmp_path) -> None:
+    limited = Failure(
+        -5, "Rate limit", {"response": {"results": [{"type": "RATE_LIMIT_FAILURE", "token": "t", "retryAfterSeconds": 3600}]}}
+    )
+    async with served(tmp_path, {"send": limited}) as service:
+        accepted = await service.post("/api/v2/messages", {"recipients": ["+4915100000011"], "text": "x", "wait": 1})
+        assert accepted.status == 202
+        path = f"/api/v2/messages/{accepted.json['id']}"
+        parked = (await service.get(path)).json
+        assert (parked["state"], parked["recipients"][0]["reason"], parked["recipients"][0]["tokens"]) == ("parked", "rate_limit", ["t"])
+        assert (await service.get("/api/v2/status")).json["queues"]["sending"] == {"+4915100000001": {"parked": 1}}
+        assert (await service.delete(path)).json["state"] == "cancelled"
+        assert (await service.get("/api/v2/messages?open=true")).json["messages"] == []
+        for method, gone in (("DELETE", "msg_999"), ("GET", "nonsense")):
+            assert (await service.request(method, f"/api/v2/messages/{gone}")).status == 404
+
+
+@pytest.mark.parametrize(("member", "value"), [("wait", -1), ("wait", 601), ("expires_in", 5)])
+async def test_terms_that_cannot_be_are_told_by_their_field(demo: Service, member: str, value: int) -> None:
+    answer = await demo.post("/api/v2/messages", {"account": ACCOUNT, "recipients": [cast.ECHO], "text": "x", member: value})
+    assert (answer.status, answer.json["field"]) == (400, member)
