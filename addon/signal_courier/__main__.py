@@ -1,4 +1,4 @@
-"""The command line: `signal-courier serve`, `signal-courier engine install`, `signal-courier token …`."""
+"""The command line: `signal-courier serve`, `engine install`, `token …`, `backup`, `restore`, `import`."""
 
 import argparse
 import asyncio
@@ -8,6 +8,7 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from signal_courier import __version__, settings
@@ -15,6 +16,7 @@ from signal_courier.access import command_line
 from signal_courier.engine import install
 from signal_courier.engine.errors import EngineUnavailable
 from signal_courier.logs import set_up_logging
+from signal_courier.messaging import backup
 from signal_courier.model.errors import InvalidValue
 from signal_courier.store.errors import StoreError
 
@@ -45,10 +47,65 @@ def main(arguments: Sequence[str] | None = None) -> int:
         ),
     )
     command_line.add_commands(commands.add_parser("token", help="let somebody in: create, list, revoke, rotate tokens"))
+    _add_data_commands(commands)
     parsed = parser.parse_args(arguments)
+    if parsed.command in ("backup", "restore", "import"):
+        return _data(parsed)
     if parsed.command == "token":
         return _token(parsed)
     return _install_engine() if parsed.command == "engine" else _serve(parsed)
+
+
+def _add_data_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    sealed = "The passphrase stands in the file that --passphrase-file names, or in COURIER_BACKUP_PASSPHRASE."
+    backup_parser = commands.add_parser(
+        "backup",
+        help="write everything into one file",
+        description=f"Write our data and signal-cli's, keys included, into one file; the service may run. {sealed} Without one it is open.",
+    )
+    backup_parser.add_argument("file", type=Path)
+    backup_parser.add_argument("--attachments", action="store_true", help="received files too")
+    restore_parser = commands.add_parser(
+        "restore", help="bring a backup back", description=f"Bring a backup back; stop the service first. {sealed}"
+    )
+    restore_parser.add_argument("file", type=Path)
+    import_parser = commands.add_parser(
+        "import",
+        help="take over the data folder of bbernhard/signal-cli-rest-api",
+        description="Copy signal-cli's data folder (in that container /home/.local/share/signal-cli). Stop what uses it, for good.",
+    )
+    import_parser.add_argument("folder", type=Path)
+    for parser in (backup_parser, restore_parser):
+        parser.add_argument("--passphrase-file", type=Path, metavar="FILE", help="its first line is the passphrase")
+    for parser in (restore_parser, import_parser):
+        parser.add_argument("--replace", action="store_true", help="put what is there aside")
+
+
+def _data(parsed: argparse.Namespace) -> int:
+    try:
+        chosen, _ = settings.load({})
+        places = backup.Places(data_dir=chosen.data_dir, config_dir=chosen.signal_cli_config_dir, database=chosen.database)
+        if parsed.command == "import":
+            count = backup.take_over(places, parsed.folder, replace=parsed.replace)
+            print(f"{count} accounts are in {places.config_dir} now. Do not start what has used {parsed.folder} again.")
+            return 0
+        passphrase = _passphrase(parsed.passphrase_file)
+        if parsed.command == "backup":
+            size = backup.back_up(places, parsed.file.absolute(), passphrase=passphrase, attachments=parsed.attachments)
+            print(f"{parsed.file}: {size} bytes, {'encrypted' if passphrase else 'open: whoever has it can act as the accounts in it'}")
+            return 0
+        for folder in backup.restore(places, parsed.file, passphrase=passphrase, replace=parsed.replace):
+            print(f"What was there before is in {folder}")
+    except (settings.SettingError, backup.BackupError, OSError) as error:
+        print(f"signal-courier: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _passphrase(file: Path | None) -> str | None:
+    if file is None:
+        return os.environ.get("COURIER_BACKUP_PASSPHRASE") or None
+    return file.read_text(encoding="utf-8").partition("\n")[0] or None
 
 
 def _token(parsed: argparse.Namespace) -> int:

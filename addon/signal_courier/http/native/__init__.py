@@ -6,6 +6,7 @@ from signal_courier.http.native import (
     accounts,
     attachments,
     audit,
+    backups,
     consumers,
     conversations,
     events,
@@ -45,5 +46,6 @@ TABLES: Sequence[Iterable[Route]] = (
     webhooks.routes,
     tokens.routes,
     audit.routes,
+    backups.routes,
 )
 """Every native route, in the order of the documentation."""

@@ -1,0 +1,260 @@
+"""Backups: everything that cannot be had again in one file, ours and signal-cli's, taken while both run.
+
+The file is a tar archive (gzip), readable with any tool, or the same sealed with a passphrase (see `sealing`). Databases in it are
+consistent copies. Restoring unpacks beside the place first, checks, and only then changes anything; what was there before stays, put aside.
+"""
+
+import gzip
+import io
+import json
+import os
+import shutil
+import tarfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO, Final, cast
+
+from signal_courier import __version__
+from signal_courier.messaging import sealing
+from signal_courier.store.copying import SIDES, check_database, copy_database, is_database, is_in_use
+from signal_courier.store.errors import StoreError
+
+_OURS, _ENGINE, _MANIFEST = "courier", "signal-cli", "manifest.json"
+_FORMAT: Final = 1
+_NOT_OURS: Final = frozenset({"spool", "run", "engine"})
+"""Of our folder: what is temporary, or can be installed again."""
+_NOT_ENGINE: Final = frozenset({"attachments"})
+"""Of signal-cli's folder: received files, unless they are wanted."""
+
+
+_ASIDE: Final = ".before-"
+_UNPACKED: Final = ".restoring"
+_HIDDEN: Final = (_ASIDE, _UNPACKED)
+
+
+class BackupError(Exception):
+    """It cannot be done; the text says why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Places:
+    """What a backup is about."""
+
+    data_dir: Path
+    """Our folder."""
+    config_dir: Path
+    """signal-cli's."""
+    database: Path
+    """Within our folder."""
+
+    @property
+    def nested(self) -> Path | None:
+        """signal-cli's folder where it lies directly in ours."""
+        return self.config_dir if self.config_dir.parent == self.data_dir else None
+
+
+def back_up(places: Places, target: Path, *, passphrase: str | None = None, attachments: bool = False) -> int:
+    """Write a backup; gives its size in bytes. Nothing is left of it where that fails.
+
+    Raises:
+        BackupError: There is no space, or something cannot be read.
+    """
+    part = target.with_name(f"{target.name}.part")
+    try:
+        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            sealed = sealing.SealingWriter(file, passphrase) if passphrase else None
+            inner = cast("BinaryIO", sealed) if sealed is not None else file
+            with gzip.GzipFile(fileobj=inner, mode="wb", filename="", compresslevel=6) as zipped:
+                _archive(places, zipped, part.with_name(f"{part.name}.copy"), attachments=attachments)
+            if sealed is not None:
+                sealed.close()
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(target)
+        return target.stat().st_size
+    except (OSError, StoreError, tarfile.TarError) as error:
+        raise BackupError(f"the backup failed: {error}") from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def restore(places: Places, source: Path, *, passphrase: str | None = None, replace: bool = False) -> list[Path]:
+    """Bring a backup back; gives the folders in which what was there before lies now. The service must not run.
+
+    Raises:
+        BackupError: It is no backup, or damaged; the passphrase is wrong or missing; the service runs; there is data already, and it shall
+            not be replaced.
+    """
+    if is_in_use(places.database):
+        raise BackupError("the service is running: stop it first")
+    for folder, nested in ((places.data_dir, places.nested), (places.config_dir, None)):
+        if not replace and _has_data(folder, nested):
+            raise BackupError(f"{folder} holds data already; --replace puts it aside")
+    unpacked = places.data_dir / _UNPACKED
+    shutil.rmtree(unpacked, ignore_errors=True)
+    try:
+        unpacked.mkdir(parents=True, mode=0o700)
+        _unpack(source, unpacked, passphrase)
+        for file in _files(unpacked):
+            if is_database(file):
+                check_database(file)
+        aside = [_swap(unpacked / _OURS, places.data_dir, places.nested), _swap(unpacked / _ENGINE, places.config_dir)]
+    except (OSError, StoreError, tarfile.TarError, EOFError, sealing.Damaged, sealing.WrongPassphrase) as error:
+        raise BackupError(f"the backup cannot be restored: {error}") from error
+    finally:
+        shutil.rmtree(unpacked, ignore_errors=True)
+    return [folder for folder in aside if folder is not None]
+
+
+def take_over(places: Places, folder: Path, *, replace: bool = False) -> int:
+    """Import the data folder of bbernhard/signal-cli-rest-api (`/home/.local/share/signal-cli` in its container); gives how many accounts.
+
+    The folder itself is only read. It must not go on being used elsewhere: two programs with the same keys break each other's sessions.
+
+    Raises:
+        BackupError: It is no such folder; there are accounts already, and they shall not be replaced; the service runs.
+    """
+    if is_in_use(places.database):
+        raise BackupError("the service is running: stop it first")
+    index = folder / "data" / "accounts.json"
+    try:
+        accounts = json.loads(index.read_bytes())["accounts"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BackupError(f"{folder} is no data folder of signal-cli: data/accounts.json cannot be read ({error})") from error
+    if folder.resolve() == places.config_dir.resolve():
+        raise BackupError(f"{folder} is the folder in use already: there is nothing to import")
+    if not replace and _has_data(places.config_dir):
+        raise BackupError(f"{places.config_dir} holds data already; --replace puts it aside")
+    copied = places.config_dir / _UNPACKED
+    shutil.rmtree(copied, ignore_errors=True)
+    try:
+        copied.mkdir(parents=True, mode=0o700)
+        for file in _files(folder):
+            target = copied / file.relative_to(folder)
+            target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            _copy(file, target)
+            if is_database(target):
+                check_database(target)
+        _swap(copied, places.config_dir)
+    except (OSError, StoreError) as error:
+        raise BackupError(f"the import failed: {error}") from error
+    finally:
+        shutil.rmtree(copied, ignore_errors=True)
+    return len(accounts)
+
+
+# -- packing
+
+
+def _archive(places: Places, target: gzip.GzipFile, scratch: Path, *, attachments: bool) -> None:
+    with tarfile.open(fileobj=target, mode="w|", format=tarfile.PAX_FORMAT) as archive:
+        manifest = {"format": _FORMAT, "version": __version__, "created": int(time.time()), "attachments": attachments}
+        _add_bytes(archive, _MANIFEST, json.dumps(manifest).encode())
+        for base, folder, left_out, nested in (
+            (_OURS, places.data_dir, _NOT_OURS, places.nested),
+            (_ENGINE, places.config_dir, frozenset[str]() if attachments else _NOT_ENGINE, None),
+        ):
+            for file in _files(folder, left_out, nested):
+                _add(archive, f"{base}/{file.relative_to(folder).as_posix()}", file, scratch)
+
+
+def _add(archive: tarfile.TarFile, name: str, file: Path, scratch: Path) -> None:
+    try:
+        _copy(file, scratch)  # what is in use may grow or vanish while it is read
+        archive.add(scratch, name, recursive=False, filter=_anonymous)
+    except FileNotFoundError:
+        return
+    finally:
+        scratch.unlink(missing_ok=True)
+
+
+def _copy(file: Path, target: Path) -> None:
+    if is_database(file):
+        copy_database(file, target)
+    else:
+        shutil.copyfile(file, target)
+
+
+def _anonymous(entry: tarfile.TarInfo) -> tarfile.TarInfo:
+    entry.uid = entry.gid = 0
+    entry.uname = entry.gname = ""
+    entry.mode = 0o600
+    return entry
+
+
+def _add_bytes(archive: tarfile.TarFile, name: str, content: bytes) -> None:
+    entry = _anonymous(tarfile.TarInfo(name))
+    entry.size, entry.mtime = len(content), int(time.time())
+    archive.addfile(entry, io.BytesIO(content))
+
+
+def _files(folder: Path, left_out: frozenset[str] = frozenset(), nested: Path | None = None) -> Iterator[Path]:
+    """Every plain file, without links, locks, what SQLite puts beside its files, and a folder that is nested in this one."""
+    try:
+        entries = sorted(folder.iterdir())
+    except FileNotFoundError:
+        return
+    for entry in entries:
+        if entry == nested or entry.name in left_out or entry.name.startswith(_HIDDEN) or entry.is_symlink():
+            continue
+        if entry.name.endswith((*SIDES, ".lock", ".part", ".copy")):
+            continue
+        if entry.is_dir():
+            yield from _files(entry)
+        elif entry.is_file():
+            yield entry
+
+
+# -- unpacking
+
+
+def _unpack(source: Path, target: Path, passphrase: str | None) -> None:
+    with source.open("rb") as file:
+        head = file.read(len(sealing.MAGIC))
+        stream: BinaryIO = file
+        if head == sealing.MAGIC:
+            if not passphrase:
+                raise BackupError("the backup is encrypted: a passphrase is needed")
+            stream = cast("BinaryIO", sealing.SealedReader(file, passphrase))
+        elif head[:2] == b"\x1f\x8b":
+            file.seek(0)
+        else:
+            raise BackupError(f"{source} is no backup of Signal Courier")
+        with gzip.GzipFile(fileobj=stream, mode="rb") as unzipped, tarfile.open(fileobj=unzipped, mode="r|") as archive:
+            known = False
+            for entry in archive:
+                parts = PurePosixPath(entry.name).parts
+                if entry.name == _MANIFEST:
+                    content = archive.extractfile(entry)
+                    known = content is not None and json.loads(content.read()).get("format") == _FORMAT
+                elif not known or not entry.isreg() or parts[0] not in (_OURS, _ENGINE) or ".." in parts:
+                    raise BackupError(f"{source} is no backup that this version understands")
+                else:
+                    archive.extract(entry, target, filter="data")
+            while unzipped.read(1 << 20):  # to the end, so that what is missing there is noticed
+                pass
+        if not known:
+            raise BackupError(f"{source} is no backup that this version understands")
+
+
+def _has_data(folder: Path, nested: Path | None = None) -> bool:
+    return any(True for _ in _files(folder, _NOT_OURS, nested))
+
+
+def _swap(new: Path, place: Path, nested: Path | None = None) -> Path | None:
+    """Fill a folder anew; gives where lies what was in it: in a folder within, as the folder itself may be a mount."""
+    place.mkdir(parents=True, exist_ok=True, mode=0o700)
+    aside = place / f"{_ASIDE}{time.strftime('%Y%m%d-%H%M%S')}" if _has_data(place, nested) else None
+    for old in sorted(place.iterdir()):
+        if old == nested or old.name in _NOT_OURS or old.name.startswith(_HIDDEN) or old.name.endswith(".lock"):
+            continue
+        if aside is None:
+            shutil.rmtree(old) if old.is_dir() else old.unlink()
+        else:
+            aside.mkdir(exist_ok=True, mode=0o700)
+            old.rename(aside / old.name)
+    for child in sorted(new.iterdir()) if new.is_dir() else ():
+        shutil.move(child, place / child.name)
+    return aside

@@ -1,0 +1,184 @@
+"""Backups: one file, taken while everything runs, that comes back whole or not at all."""
+
+import json
+import random
+import sqlite3
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from signal_courier.__main__ import main
+from signal_courier.messaging.backup import BackupError, Places, back_up, restore, take_over
+from tests.fakes.served import Service, served, simulated
+
+CAT = random.Random(1).randbytes(300_000)  # several pieces, as it cannot be compressed
+SECRET = "correct horse battery staple"
+ACCOUNT = "+4915100000001"
+
+
+def places_in(folder: Path) -> Places:
+    return Places(data_dir=folder / "data", config_dir=folder / "config", database=folder / "data" / "courier.db")
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {file.relative_to(folder).as_posix(): file.read_bytes() for file in sorted(folder.rglob("*")) if file.is_file()}
+
+
+@pytest.fixture
+def filled(tmp_path: Path) -> Places:
+    """A place with a database in use, a signal-cli folder, and things that do not belong into a backup."""
+    places = places_in(tmp_path / "old")
+    for name in ("data/uploads/upload-1", "data/spool", "data/run", "config/data/1.d", "config/attachments"):
+        (tmp_path / "old" / name).mkdir(parents=True)
+    (places.data_dir / "uploads/upload-1/cat.jpg").write_bytes(CAT)
+    (places.data_dir / "spool/half").write_bytes(b"x")
+    (places.config_dir / "attachments/received.jpg").write_bytes(b"dog")
+    (places.config_dir / "data/accounts.json").write_text(json.dumps({"version": 2, "accounts": [{"path": "1", "number": ACCOUNT}]}))
+    for file in (places.database, places.config_dir / "data/1.d/account.db"):
+        connection = sqlite3.connect(file)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("CREATE TABLE t (x)")
+        connection.execute("INSERT INTO t VALUES (42)")
+        connection.commit()
+        connection.close()
+    return places
+
+
+def rows(database: Path) -> list[tuple[int]]:
+    connection = sqlite3.connect(database)
+    try:
+        return connection.execute("SELECT x FROM t").fetchall()
+    finally:
+        connection.close()
+
+
+@pytest.mark.parametrize("passphrase", [None, SECRET])
+@pytest.mark.parametrize("attachments", [False, True])
+def test_a_backup_comes_back_in_another_place(filled: Places, tmp_path: Path, passphrase: str | None, attachments: bool) -> None:
+    file = tmp_path / "backup"
+    open_connection = sqlite3.connect(filled.database)
+    open_connection.execute("INSERT INTO t VALUES (43)")
+    open_connection.commit()  # in the write-ahead log only, as the connection stays open
+    assert back_up(filled, file, passphrase=passphrase, attachments=attachments) == file.stat().st_size
+    open_connection.close()
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert file.read_bytes().startswith(b"signal-courier sealed" if passphrase else b"\x1f\x8b")
+    if passphrase is None:
+        with tarfile.open(file) as archive:
+            assert archive.getnames()[0] == "manifest.json"
+    new = places_in(tmp_path / "new")
+    assert restore(new, file, passphrase=passphrase) == []
+    assert rows(new.database) == [(42,), (43,)]
+    assert rows(new.config_dir / "data/1.d/account.db") == [(42,)]
+    assert (new.data_dir / "uploads/upload-1/cat.jpg").read_bytes() == CAT
+    assert (new.config_dir / "attachments/received.jpg").exists() is attachments
+    assert not (new.data_dir / "spool").exists()
+
+
+def test_a_damaged_cut_or_wrongly_opened_backup_changes_nothing(filled: Places, tmp_path: Path) -> None:
+    file, broken = tmp_path / "backup", tmp_path / "broken"
+    back_up(filled, file, passphrase=SECRET)
+    whole = file.read_bytes()
+    new = places_in(tmp_path / "new")
+    (new.config_dir / "data").mkdir(parents=True)
+    (new.config_dir / "data/accounts.json").write_text("mine")
+    before = contents(tmp_path / "new")
+    cases = {
+        "cut": whole[:-100], "cut at a piece": whole[: 47 + 65552], "changed": whole[:-50] + b"\0" + whole[-49:], "empty": b"",
+        "swapped": whole[:47] + whole[47 + 65552 :] + whole[47 : 47 + 65552],
+    }  # fmt: skip
+    for name, damaged in cases.items():
+        broken.write_bytes(damaged)
+        with pytest.raises(BackupError):
+            restore(new, broken, passphrase=SECRET, replace=True)
+        assert contents(tmp_path / "new") == before, name
+    for wrong in ("wrong", None):
+        with pytest.raises(BackupError, match="passphrase"):
+            restore(new, file, passphrase=wrong, replace=True)
+    with pytest.raises(BackupError, match="--replace"):
+        restore(new, file, passphrase=SECRET)
+    assert contents(tmp_path / "new") == before
+    (aside,) = restore(new, file, passphrase=SECRET, replace=True)
+    assert (aside / "data/accounts.json").read_text() == "mine"
+
+
+def test_an_archive_cannot_reach_out_of_its_place(tmp_path: Path) -> None:
+    import io
+
+    for name in ("courier/../../evil", "/evil", "elsewhere/evil", "courier/link"):
+        file = tmp_path / "evil.tar.gz"
+        with tarfile.open(file, "w:gz") as archive:
+            manifest = tarfile.TarInfo("manifest.json")
+            manifest.size = len(b'{"format": 1}')
+            archive.addfile(manifest, io.BytesIO(b'{"format": 1}'))
+            entry = tarfile.TarInfo(name)
+            if name.endswith("link"):
+                entry.type, entry.linkname = tarfile.SYMTYPE, "/etc/passwd"
+            archive.addfile(entry, io.BytesIO(b""))
+        with pytest.raises(BackupError):
+            restore(places_in(tmp_path / "new"), file)
+        assert not list(tmp_path.rglob("evil"))
+
+
+async def test_the_running_service_gives_one_and_refuses_to_be_replaced(tmp_path: Path) -> None:
+    async with simulated(tmp_path) as service:
+        await service.post("/v2/send", {"number": ACCOUNT, "recipients": ["+4915100000011"], "message": "Hello"})
+        answer = await service.get("/api/v2/backup", **{"Backup-Passphrase": SECRET})
+        assert (answer.status, answer.headers["Cache-Control"]) == (200, "no-store")
+        assert service.spooled() == []
+        refused = await service.get("/api/v2/backup?encrypted=true")
+        assert (refused.status, refused.json["field"]) == (400, "Backup-Passphrase")
+        file = tmp_path / "backup"
+        file.write_bytes(answer.body)
+        running = Places(
+            data_dir=service.courier.settings.data_dir,
+            config_dir=service.courier.settings.signal_cli_config_dir,
+            database=service.courier.settings.database,
+        )
+        with pytest.raises(BackupError, match="running"):
+            restore(running, file, passphrase=SECRET, replace=True)
+    new = places_in(tmp_path / "new")
+    restore(new, file, passphrase=SECRET)
+    async with simulated(tmp_path / "new") as restored:
+        assert (await restored.get("/v1/accounts")).json == [ACCOUNT, "+4915100000002"]
+
+
+async def _ready(service: Service) -> None:
+    assert (await service.get("/api/v2/health")).status == 200
+
+
+async def test_the_folder_of_a_rest_api_container_is_taken_over(filled: Places, tmp_path: Path) -> None:
+    (filled.config_dir / "api-config.yml").write_text(f'config:\n  "{ACCOUNT}":\n    trust_mode: 1\n')
+    before = {name for name in contents(filled.config_dir) if not name.endswith(("-wal", "-shm"))}
+    new = places_in(tmp_path / "new")
+    assert take_over(new, filled.config_dir) == 1
+    assert rows(new.config_dir / "data/1.d/account.db") == [(42,)]
+    assert contents(new.config_dir).keys() >= before
+    with pytest.raises(BackupError, match="--replace"):
+        take_over(new, filled.config_dir)
+    with pytest.raises(BackupError, match="no data folder"):
+        take_over(new, tmp_path)
+    async with served(tmp_path / "new", {}) as service:
+        await _ready(service)
+        assert (await service.get(f"/api/v2/accounts/{ACCOUNT}")).json["trust"] == "always"
+
+
+def test_the_command_line_does_the_same(
+    filled: Places, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COURIER_DATA_DIR", str(filled.data_dir))
+    monkeypatch.setenv("SIGNAL_CLI_CONFIG_DIR", str(filled.config_dir))
+    secret = tmp_path / "secret"
+    secret.write_text(f"{SECRET}\n")
+    file = tmp_path / "backup"
+    assert main(["backup", str(file), "--passphrase-file", str(secret)]) == 0
+    assert "encrypted" in capsys.readouterr().out
+    assert main(["restore", str(file), "--passphrase-file", str(secret)]) == 1
+    assert "--replace" in capsys.readouterr().err
+    monkeypatch.setenv("COURIER_BACKUP_PASSPHRASE", SECRET)
+    assert main(["restore", str(file), "--replace"]) == 0
+    assert "before" in capsys.readouterr().out
+    assert rows(filled.database) == [(42,)]
+    monkeypatch.setenv("SIGNAL_CLI_CONFIG_DIR", str(tmp_path / "other"))
+    assert main(["import", str(filled.config_dir)]) == 0
