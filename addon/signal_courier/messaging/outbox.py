@@ -146,7 +146,7 @@ class Outbox:
         self._queue = Queue(
             self._table, delivery, files, self._evidence, engine, self._clock, self._options.queue, self._changed, self._entries_sent
         )
-        self._history = History(self._table, self._next_number, self._named)
+        self._history = History(self._table, self._queue.pace, self._next_number, self._named)
         self._reader = ReceiptReader(
             feed, InboxTable(database), ConsumerTable(database), lambda: list(engine.status.accounts), self._take_back
         )
@@ -364,18 +364,17 @@ class Outbox:
         return self._last
 
     async def _send_at_once(self, account: str, recipients: Sequence[Recipient], what: Sendable) -> Outcome:
-        began = self._clock.now_ms()
-        self._queue.pace.note(account, began / 1000)
-        names = [str(recipient) for recipient in recipients]
-        self._evidence.begin(account, names)
+        # The hot path: whatever can be done later is done when the history is written.
+        place = object()
+        self._evidence.in_flight[place] = (account, recipients)
         try:
             outcome = await self._delivery.send(account, recipients, what)
         except EngineError as error:
-            self._history.add(account, recipients, what, error, began)
+            self._history.add(account, recipients, what, error)
             raise
         finally:
-            self._evidence.end(account, names)
-        self._history.add(account, recipients, what, outcome, began)
+            del self._evidence.in_flight[place]
+        self._history.add(account, recipients, what, outcome)
         return outcome
 
     async def _send_once(self, account: str, recipients: Sequence[Recipient], what: Sendable, terms: Terms) -> Outcome:
@@ -392,10 +391,9 @@ class Outbox:
         await self._table.insert([message.row(content=shown)], message.rows(), terms.key, now=now)
         terms.message = message_id(message.number)
         self._queue.messages[message.number] = message
-        names = [entry.name for entry in message.entries]
-        self._evidence.begin(account, names)
         try:
-            outcome = await self._delivery.send(account, recipients, what)
+            with self._evidence.call(account, recipients):
+                outcome = await self._delivery.send(account, recipients, what)
         except EngineError as error:
             if error.uncertain:
                 terms.uncertain = True
@@ -406,8 +404,6 @@ class Outbox:
         except Exception:
             await self._end(message, Rejected("internal error"), forget=True)
             raise
-        finally:
-            self._evidence.end(account, names)
         await self._end(message, outcome)
         return outcome
 

@@ -7,15 +7,16 @@ sent, within the time of that attempt. The copy that another device of the accou
 The phone of the account sends messages too; their names are known from the copies that come here, and prove nothing.
 """
 
-from collections import Counter, OrderedDict, deque
-from collections.abc import Iterable
+from collections import OrderedDict, deque
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
 from signal_courier.messaging.outbox_message import Entry
 from signal_courier.model.messages import Message, Sendable
 from signal_courier.model.outbox import DeliveryState
-from signal_courier.model.recipients import GroupId
+from signal_courier.model.recipients import GroupId, Recipient
 from signal_courier.store.outbox import Confirmation
 
 EARLY_MS: Final = 2_000
@@ -58,23 +59,23 @@ class Evidence:
         self._doubts: dict[tuple[int, int], Doubt] = {}
         self._loose: deque[Confirmation] = deque(maxlen=_LOOSE)
         self._copies: OrderedDict[tuple[str, int], Copy] = OrderedDict()
-        self._in_flight: Counter[tuple[str, str]] = Counter()
+        self.in_flight: dict[object, tuple[str, Sequence[Recipient]]] = {}
+        """Account and recipients of the calls in flight, by anything; `call` for those who are not in a hurry."""
 
     @property
     def doubts(self) -> int:
         """How many there are."""
         return len(self._doubts)
 
-    def begin(self, account: str, names: Iterable[str]) -> None:
-        """A call for these recipients is in flight: a new name may be its."""
-        self._in_flight.update((account, name) for name in names)
-
-    def end(self, account: str, names: Iterable[str]) -> None:
-        """Its answer has come, or never will."""
-        for name in names:
-            self._in_flight[account, name] -= 1
-            if self._in_flight[account, name] <= 0:
-                del self._in_flight[account, name]
+    @contextmanager
+    def call(self, account: str, recipients: Sequence[Recipient]) -> Iterator[None]:
+        """While a call for these recipients is in flight, a new name may be its."""
+        place = object()
+        self.in_flight[place] = (account, recipients)
+        try:
+            yield
+        finally:
+            del self.in_flight[place]
 
     def doubt(self, account: str, message: int, entry: Entry, what: Sendable | None, latest: int | None = None) -> None:
         """Look out for this one from now on."""
@@ -159,12 +160,13 @@ class Evidence:
         """The doubts that this receipt can be about: those towards its sender, else towards groups."""
         persons: list[Doubt] = []
         groups: list[Doubt] = []
+        busy = {str(recipient) for account, recipients in self.in_flight.values() if account == one.account for recipient in recipients}
         for doubt in self._doubts.values():
             entry = doubt.entry
             if doubt.account != one.account or not _within(doubt, one.timestamp):
                 continue
             names = {entry.name, entry.uuid, entry.number} - {None}
-            if any((doubt.account, name) in self._in_flight for name in names if name is not None):
+            if not busy.isdisjoint(names):
                 continue
             if isinstance(entry.recipient, GroupId):
                 groups.append(doubt)

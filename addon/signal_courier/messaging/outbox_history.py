@@ -1,16 +1,19 @@
 """What was sent while its caller waited: written down afterwards, many at a time, so that the sending itself never waits for the disk."""
 
 import asyncio
+import contextlib
 import logging
+import time
 from collections.abc import Callable, Iterable, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 from signal_courier.engine.answers import SendAnswer
-from signal_courier.engine.errors import EngineError, SendResult
+from signal_courier.engine.errors import EngineError
 from signal_courier.messaging import outbox_content
 from signal_courier.messaging.delivery import SUCCESS, UNCERTAIN, Failure, Outcome, Target
 from signal_courier.messaging.outbox_message import Entry, Outgoing, apply_answer, apply_error, give_up, new_entries, parts_of, target_of
 from signal_courier.messaging.outbox_queue import INTERRUPTED
+from signal_courier.messaging.pace import Pace
 from signal_courier.model.messages import Receipt, Sendable, Typing
 from signal_courier.model.outbox import DeliveryState
 from signal_courier.model.recipients import Recipient
@@ -21,97 +24,105 @@ _LOGGER = logging.getLogger(__name__)
 
 _INTERVAL: Final = 0.5
 """Seconds for which what was sent is collected."""
+_PASSING: Final = (Typing, Receipt)
+_ENOUGH: Final = 256
+"""So many are written without waiting for more."""
 _MOST: Final = 20_000
 """Messages that may wait to be written; more are not noted."""
-
-
-class _Record(NamedTuple):
-    account: str
-    recipients: Sequence[Recipient]
-    what: Sendable
-    end: Outcome | EngineError
-    began: int
 
 
 class History:
     """Collects and writes. `run` is its task."""
 
-    def __init__(self, table: OutboxTable, number: Callable[[], int], written: Callable[[Iterable[tuple[str, int]]], None]) -> None:
+    def __init__(
+        self,
+        table: OutboxTable,
+        pace: Pace,
+        number: Callable[[], int],
+        written: Callable[[Iterable[tuple[str, int]]], None],
+    ) -> None:
         """`number` gives the next message's; `written` is told the names (account, timestamp) of what is stored."""
         self._table = table
+        self._pace = pace
         self._number = number
         self._written = written
-        self._records: list[_Record] = []
+        self._messages: list[MessageRow] = []
+        self._recipients: list[RecipientRow] = []
         self._some = asyncio.Event()
+        self._enough = asyncio.Event()
         self._writing = asyncio.Lock()
 
-    def add(self, account: str, recipients: Sequence[Recipient], what: Sendable, end: Outcome | EngineError, began: int) -> None:
-        """Note what became of a send that began then (ms since the epoch). Signs of typing and receipts are no history."""
-        if isinstance(what, Typing | Receipt) or len(self._records) >= _MOST:
+    def add(self, account: str, recipients: Sequence[Recipient], what: Sendable, end: Outcome | EngineError) -> None:
+        """Note what became of a send. Signs of typing and receipts are no history.
+
+        The rows are made at once: they are small, and what they are made of need not be kept for long.
+        """
+        self._pace.note(account, time.monotonic())
+        if isinstance(what, _PASSING):
             return
-        self._records.append(_Record(account, recipients, what, end, began))
-        if len(self._records) == 1:
-            self._some.set()
+        waiting = len(self._messages)
+        if waiting < _MOST:
+            _note(account, recipients, what, end, self._number(), int(time.time() * 1000), self._messages, self._recipients)
+        if waiting in (0, _ENOUGH):
+            (self._enough if waiting else self._some).set()
 
     async def run(self) -> None:
         """Write for ever."""
         while True:
             await self._some.wait()
-            await asyncio.sleep(_INTERVAL)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._enough.wait(), _INTERVAL)
             try:
                 await self.flush()
             except StoreError as error:
-                _LOGGER.warning("%d sent messages wait to be noted: %s", len(self._records), error)
+                _LOGGER.warning("%d sent messages wait to be noted: %s", len(self._messages), error)
+                await asyncio.sleep(_INTERVAL)
 
     async def flush(self) -> None:
         """Write what there is. Raises `StoreError`; what could not be written waits on."""
-        if not self._records and not self._writing.locked():
+        if not self._messages and not self._writing.locked():
             return
         async with self._writing:
-            records, self._records = self._records, []
+            messages, recipients = self._messages, self._recipients
+            self._messages, self._recipients = [], []
             self._some.clear()
-            messages: list[MessageRow] = []
-            recipients: list[RecipientRow] = []
-            for record in records:
-                _note(record, self._number(), messages, recipients)
+            self._enough.clear()
             if not messages:
                 return
             try:
                 await self._table.insert(messages, recipients)
             except StoreError:
-                self._records = records + self._records
+                self._messages, self._recipients = messages + self._messages, recipients + self._recipients
                 self._some.set()
                 raise
         accounts = {message.number: message.account for message in messages}
         self._written((accounts[row.message], row.timestamp) for row in recipients if row.timestamp is not None)
 
 
-def _note(record: _Record, number: int, messages: list[MessageRow], recipients: list[RecipientRow]) -> None:
-    end = record.end
-    if isinstance(end, Outcome) and len(record.recipients) == 1 and len(results := end.sent[0].results) == 1:
-        result = results[0]
+def _note(
+    account: str,
+    to: Sequence[Recipient],
+    what: Sendable,
+    end: Outcome | EngineError,
+    number: int,
+    now: int,
+    messages: list[MessageRow],
+    recipients: list[RecipientRow],
+) -> None:
+    shown, kind = outbox_content.named(what), outbox_content.kind_of(what)
+    if isinstance(end, Outcome) and len(to) == 1 and len(results := end.sent[0].results) == 1:
+        (result,) = results
         if result.type == SUCCESS and result.group_id is None:  # nearly always
-            content = outbox_content.encode(outbox_content.named(record.what))
-            messages.append(
-                MessageRow(number, record.account, outbox_content.kind_of(record.what), content, record.began, None, False, 1, False, None)
-            )
-            recipients.append(_simple(number, record, result, end.sent[0].timestamp))
+            address, name = result.recipient_address, str(to[0])
+            uuid, phone = (address.uuid, address.number) if address is not None else (None, None)
+            timestamp = end.sent[0].timestamp
+            messages.append(MessageRow(number, account, kind, outbox_content.encode(shown), now, None, False, 1, False, None))
+            recipients.append(RecipientRow(number, 0, name, uuid or name, None, uuid, phone, "sent", None, timestamp, now, None, now, None))
             return
-    message = Outgoing(
-        number, record.account, outbox_content.named(record.what), record.began, None, False,
-        new_entries(record.recipients, DeliveryState.SENDING, record.began), 1,
-    )  # fmt: skip
-    apply_end(message, end, record.began)
+    message = Outgoing(number, account, shown, now, None, False, new_entries(to, DeliveryState.SENDING, now), 1)
+    apply_end(message, end, now)
     messages.append(message.row())
     recipients += message.rows()
-
-
-def _simple(number: int, record: _Record, result: SendResult, timestamp: int) -> RecipientRow:
-    address, name = result.recipient_address, str(record.recipients[0])
-    uuid, phone = (address.uuid, address.number) if address is not None else (None, None)
-    return RecipientRow(
-        number, 0, name, uuid or name, None, uuid, phone, "sent", None, timestamp, record.began, None, record.began, None
-    )  # fmt: skip
 
 
 def apply_end(message: Outgoing, end: Outcome | EngineError, now: int) -> None:

@@ -36,6 +36,9 @@ _LOGGER = logging.getLogger(__name__)
 
 _CALL: Final = "outbox: a call"
 _STORE_PAUSE: Final = 1.0
+_ENGINE_LOOK: Final = (0.2, 2.0)
+"""First and longest pause before looking again whether signal-cli is there."""
+_END_LOOK: Final = 1.0
 _LONGEST_DOUBT: Final = 900.0
 """Seconds after which nobody waits for receipts any longer, although signal-cli has not come back."""
 _DOUBT_STEP: Final = 0.25
@@ -264,8 +267,11 @@ class Queue:
     def _expire(self, now: float) -> None:
         while self._ends and self._ends[0][0] <= now:
             _, _, part = heapq.heappop(self._ends)
-            if part.gone or part.busy:
-                continue  # who is busy sees for himself
+            if part.gone:
+                continue
+            if part.busy:  # it sees for itself, unless its turn passes without a call
+                heapq.heappush(self._ends, (now + _END_LOOK, next(self._order), part))
+                continue
             if self._seconds_until(part.message.expires_at or 0) > 0:  # it was given more time
                 self._watch_end(part)
                 continue
@@ -289,6 +295,11 @@ class Queue:
 
     async def _try(self, part: _Part) -> None:
         message, entries, now = part.message, part.entries, self._clock.now_ms()
+        if self._engine.status.state in (EngineState.STARTING, EngineState.STOPPED) and not message.once:
+            # Not begun is never in doubt, whoever dies while signal-cli is not there.
+            part.failures += 1
+            self._postpone(part, pause_after(part.failures, first=_ENGINE_LOOK[0], longest=_ENGINE_LOOK[1]))
+            return
         before = [(entry.state, entry.reason, entry.tokens, entry.until) for entry in entries]
         for entry in entries:
             entry.move(DeliveryState.SENDING, now)
@@ -301,15 +312,13 @@ class Queue:
             _LOGGER.warning("A message waits, as the outbox cannot be written: %s", error)
             for entry, kept in zip(entries, before, strict=True):
                 entry.state, entry.reason, entry.tokens, entry.until = kept
-            part.busy, part.due = False, asyncio.get_running_loop().time() + _STORE_PAUSE
-            self._consider(part)
+            self._postpone(part, _STORE_PAUSE)
             return
         self._changed(message)
-        names = [entry.name for entry in entries]
-        self._evidence.begin(message.account, names)
         try:
             what = await self._files.handed_over(message.what)
-            answer = await self._delivery.deliver(message.account, target_of(entries), what)
+            with self._evidence.call(message.account, [entry.recipient for entry in entries if entry.recipient is not None]):
+                answer = await self._delivery.deliver(message.account, target_of(entries), what)
         except EngineError as error:
             if error.uncertain:
                 self._spawn(self._settle(part, latest=self._clock.now_ms() + EARLY_MS))
@@ -322,9 +331,11 @@ class Queue:
             changed = self._failed(entries, "internal error")
         else:
             changed = apply_answer(message, entries, answer, self._clock.now_ms())
-        finally:
-            self._evidence.end(message.account, names)
         await self._conclude(part, changed)
+
+    def _postpone(self, part: _Part, seconds: float) -> None:
+        part.busy, part.due = False, asyncio.get_running_loop().time() + seconds
+        self._consider(part)
 
     def _failed(self, entries: list[Entry], reason: str) -> list[Entry]:
         now = self._clock.now_ms()

@@ -24,7 +24,7 @@ class Mention(msgspec.Struct, frozen=True):
         return f"{self.start}:{self.length}:{self.author}"
 
 
-class Quote(msgspec.Struct, frozen=True, kw_only=True):
+class Quote(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The message that is answered. What is `None` or empty is not passed on."""
 
     timestamp: int | None = None
@@ -33,7 +33,7 @@ class Quote(msgspec.Struct, frozen=True, kw_only=True):
     mentions: Sequence[Mention] = ()
 
 
-class LinkPreview(msgspec.Struct, frozen=True, kw_only=True):
+class LinkPreview(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A card for an address that the text holds."""
 
     url: str
@@ -43,7 +43,7 @@ class LinkPreview(msgspec.Struct, frozen=True, kw_only=True):
     """Path of the picture, or a `data:` URI."""
 
 
-class Message(msgspec.Struct, frozen=True, kw_only=True):
+class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A message with a text, attachments or a sticker; with `edit_timestamp` a new version of an earlier one."""
 
     text: str = ""
@@ -67,13 +67,13 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     story_author: str | None = None
 
 
-class Deletion(msgspec.Struct, frozen=True, kw_only=True):
+class Deletion(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Takes an own message back for everybody."""
 
     timestamp: int
 
 
-class Reaction(msgspec.Struct, frozen=True, kw_only=True):
+class Reaction(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """An emoji on somebody's message, or (`remove`) its end."""
 
     emoji: str
@@ -90,20 +90,20 @@ class ReceiptKind(enum.StrEnum):
     VIEWED = "viewed"
 
 
-class Receipt(msgspec.Struct, frozen=True, kw_only=True):
+class Receipt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Tells the author that messages were read or viewed."""
 
     kind: ReceiptKind
     timestamps: Sequence[int]
 
 
-class Typing(msgspec.Struct, frozen=True, kw_only=True):
+class Typing(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Shows that somebody is writing, or (`stop`) is not any more."""
 
     stop: bool = False
 
 
-class Poll(msgspec.Struct, frozen=True, kw_only=True):
+class Poll(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A question with answers to choose from."""
 
     question: str
@@ -112,7 +112,7 @@ class Poll(msgspec.Struct, frozen=True, kw_only=True):
     """Whether one person may choose several answers."""
 
 
-class Vote(msgspec.Struct, frozen=True, kw_only=True):
+class Vote(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """An own choice in a poll; a later one replaces it when its `count` is higher."""
 
     author: Recipient
@@ -122,13 +122,13 @@ class Vote(msgspec.Struct, frozen=True, kw_only=True):
     count: int = 1
 
 
-class PollEnd(msgspec.Struct, frozen=True, kw_only=True):
+class PollEnd(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Closes an own poll."""
 
     timestamp: int
 
 
-class Story(msgspec.Struct, frozen=True, kw_only=True):
+class Story(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A picture or video that everybody (or a group) can see for a day."""
 
     attachment: str
