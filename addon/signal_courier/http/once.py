@@ -9,7 +9,7 @@ not valid sends nothing, and leaves no trace.
 import asyncio
 import hashlib
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -32,6 +32,21 @@ _PATIENCE: Final = 120.0
 """Seconds for which a request waits for an equal one that is being worked on."""
 _KEY: Final = re.compile(r"[\x20-\x7e]{1,255}")
 _WAIT: Final = re.compile(r"wait\s*=\s*\"?(\d{1,5})\"?", re.IGNORECASE)
+HEADERS: Final[Mapping[str, tuple[str, Mapping[str, object]]]] = {
+    KEY: (
+        "The same key with the same body gets the same answer and sends one message, for 24 hours and through restarts.",
+        {"type": "string", "pattern": r"^[\x20-\x7e]{1,255}$"},
+    ),
+    "Prefer": (
+        "`respond-async`: answer 202 as soon as the message is on disk; `respond-async, wait=10`: but wait 10 s for the usual answer.",
+        {"type": "string"},
+    ),
+    EXPIRES: (
+        "With `respond-async`: seconds for which it is tried, a day unless given; 0 = once.",
+        {"type": "string", "pattern": "^[0-9]{1,7}$"},
+    ),
+}
+"""What can be said in headers, for the documentation."""
 _KEPT_HEADERS: Final = ("Content-Type", "Retry-After", "Location", "Preference-Applied")
 
 

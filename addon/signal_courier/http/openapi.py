@@ -15,6 +15,7 @@ from aiohttp import web
 from signal_courier import __version__
 from signal_courier.access.scopes import Scope
 from signal_courier.engine import errors
+from signal_courier.http import once
 from signal_courier.http.faces import Face
 from signal_courier.http.field_docs import field_docs
 from signal_courier.http.native import problems as native
@@ -31,10 +32,13 @@ from signal_courier.http.problems import (
     problem,
 )
 from signal_courier.http.routing import Answer, Example, Route
+from signal_courier.messaging.outbox import KeyReused
 from signal_courier.model.attachments import Content
 from signal_courier.model.errors import InvalidValue, TooLarge
 
 type Json = dict[str, Any]
+
+_ACCEPTED: Final[Json] = {"type": "object", "properties": {"id": {"type": "string"}}, "required": ["id"]}
 
 _REFS: Final = "#/components/schemas/{name}"
 _JSON: Final = "application/json"
@@ -218,11 +222,21 @@ def _operation(route: Route, schemas: _Schemas) -> Json:
     told = [route.description, f"Needs a token with the scope `{route.scope}`." if route.scope is not None else ""]
     if any(told):
         operation["description"] = "\n\n".join(filter(None, told))
-    if parameters := [*_path_parameters(route), *_query_parameters(route, schemas)]:
+    if parameters := [*_path_parameters(route), *_query_parameters(route, schemas), *_header_parameters(route)]:
         operation["parameters"] = parameters
     if body := _body(route, schemas):
         operation["requestBody"] = body
     operation["responses"] = _responses(route, schemas) if route.face is not Face.NATIVE else _native(route, schemas)
+    if route.sends:
+        accepted = {
+            "description": "Queued, as `Prefer: respond-async` asked for.",
+            "content": {_JSON: _content(_ACCEPTED, {"id": "msg_1"})},
+        }
+        operation["responses"].setdefault("202", accepted)
+        if route.face is not Face.NATIVE:
+            reused = _problem("The `Idempotency-Key` was used for another request.", 422, _told(answer_to(KeyReused())))
+            operation["responses"].setdefault("422", reused)
+        operation["responses"] = dict(sorted(operation["responses"].items()))
     return operation
 
 
@@ -243,6 +257,12 @@ def _query_parameters(route: Route, schemas: _Schemas) -> Iterable[Json]:
         if inner.get("type") == "array":
             parameter |= {"style": "form", "explode": True}
         yield parameter | {"schema": inner}
+
+
+def _header_parameters(route: Route) -> Iterable[Json]:
+    if route.sends:
+        for name, (text, schema) in once.HEADERS.items():
+            yield {"name": name, "in": "header", "description": text, "schema": schema}
 
 
 def _body(route: Route, schemas: _Schemas) -> Json | None:

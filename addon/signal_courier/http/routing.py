@@ -103,6 +103,11 @@ class Route:
         return (inspect.getdoc(self.handler) or "").partition("\n")[2].strip()
 
     @property
+    def sends(self) -> bool:
+        """Whether it hands messages to the outbox: `Idempotency-Key` and `Prefer` count."""
+        return self.scope is Scope.SEND and self.body is not None and self.tag != "Calls"
+
+    @property
     def name(self) -> str:
         """The handler's name: unique, used as `operationId`."""
         return getattr(self.handler, "__name__", "route")

@@ -9,7 +9,6 @@ from aiohttp import web
 
 from signal_courier.access.audit import AuditLog
 from signal_courier.access.caller import Caller
-from signal_courier.access.scopes import Scope
 from signal_courier.access.tokens import Tokens
 from signal_courier.http import bodies, problems
 from signal_courier.http.auth import Gate, split_path
@@ -154,7 +153,7 @@ class HttpServer:
         if route.body is None:
             visit.call = Call(request, self._services, match.path, dialect, None, query, caller)
             return await route.handler(visit.call)
-        wishes = wishes_of(request, match) if route.scope is Scope.SEND else None
+        wishes = wishes_of(request, match) if route.sends else None
         digest, terms = (wishes.digest, wishes.terms) if wishes is not None else (None, None)
         async with bodies.read_body(
             request, route.body, optional=route.body_optional, spool=self._spool, limit=self._limit, digest=digest
