@@ -207,6 +207,11 @@ async def _perform(call: Call[None, None], method: str, given: dict[str, object]
     result = await services.engine.call(method, cast("Params", params))
     if method in methods.CHANGING_ACCOUNTS:
         services.accounts.forget()
+    if isinstance(sender := given.get("account"), str):
+        if method == "submitRateLimitChallenge":
+            services.outbox.challenge_solved(sender)
+        elif method == "trust":
+            services.outbox.trusted(sender)
     if method == "listAccounts" and call.caller.accounts is not None:
         known = msgspec.json.decode(result, type=list[dict[str, object]])
         return msgspec.Raw(_encode([entry for entry in known if entry.get("number") in call.caller.accounts]))
