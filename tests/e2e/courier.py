@@ -18,7 +18,7 @@ from yarl import URL
 
 from tests.e2e.lab.datafolder import write_accounts
 from tests.e2e.lab.laboratory import ROOT, Lab
-from tests.e2e.lab.person import ATTEMPTS, Person
+from tests.e2e.lab.person import Person, until_delivered
 from tests.e2e.lab.reports import Json, Reports
 
 _START_SECONDS = 40
@@ -143,14 +143,14 @@ class House:
         return envelope
 
     async def greets(self, person: Person) -> None:
-        """Sends a first message and waits until it was delivered; see `Person.greets`."""
-        greeting = {"number": self.number, "recipients": [person.aci], "message": "I am a house"}
-        for _ in range(ATTEMPTS):
+        """Sends a first message until it was delivered; see `Person.greets`."""
+
+        async def say() -> int | None:
+            greeting = {"number": self.number, "recipients": [person.aci], "message": "I am a house"}
             reply = await self.call("POST", "/v2/send", greeting)
-            if reply.status == 201:
-                break
-        timestamp = int(reply.expect(201)[0]["timestamp"])
-        await self.receives(lambda envelope: timestamp in (envelope.get("receiptMessage") or {}).get("timestamps", []))
+            return int(reply.json()[0]["timestamp"]) if reply.status == 201 else None
+
+        await until_delivered(say, self.receives)
 
     async def receives_data(self, wanted: Callable[[Json], bool], *, within: float = 20) -> Json:
         """The first `dataMessage` that is wanted."""

@@ -1,6 +1,7 @@
 """Somebody with a phone: what other people do in a test."""
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,10 @@ from tests.e2e.lab.daemon import CallFailed, Daemon
 from tests.e2e.lab.reports import Json
 
 _CODE = "123456"
-ATTEMPTS = 3
+_ATTEMPTS = 6
 """How often a first message is tried."""
+_PATIENCE = 4
+"""Seconds to wait for its receipt."""
 
 
 @dataclass(slots=True)
@@ -85,19 +88,18 @@ class Person:
         return envelope
 
     async def greets(self, to: str, message: str) -> None:
-        """Sends a first message, and waits until the other side's client has said by itself that it was delivered.
+        """Sends a first message, until the other side's client has said by itself that it was delivered.
 
-        Two clients that meet for the first time need this peace. And while this release still answers a stranger, a message of its own
-        may find the session half made and fail; then it is sent again.
+        When clients of this release meet for the first time, what one sends while it still answers the other may find the session half
+        made: the message then fails, or its receipt is never sent. So it is said again.
         """
-        for attempt in range(ATTEMPTS):
-            try:
-                sent = await self.send(to, message)
-                break
-            except CallFailed:
-                if attempt == ATTEMPTS - 1:
-                    raise
-        await self.receives(lambda envelope: sent in (envelope.get("receiptMessage") or {}).get("timestamps", []))
+
+        async def say() -> int | None:
+            with contextlib.suppress(CallFailed):
+                return await self.send(to, message)
+            return None
+
+        await until_delivered(say, self.receives)
 
     async def receives_data(self, wanted: Callable[[Json], bool], *, within: float = 20) -> Json:
         """The first `dataMessage` that is wanted."""
@@ -108,3 +110,24 @@ class Person:
     async def receives_text(self, text: str, *, within: float = 20) -> Json:
         """The `dataMessage` with this text."""
         return await self.receives_data(lambda message: message.get("message") == text, within=within)
+
+
+async def until_delivered(say: Callable[[], Awaitable[int | None]], receives: Callable[..., Awaitable[Json]]) -> None:
+    """Says something (which gives its timestamp, None when it failed) until a receipt for one of the attempts is received.
+
+    Raises:
+        TimeoutError: none came.
+    """
+    said: set[int] = set()
+
+    def is_receipt(envelope: Json) -> bool:
+        return not said.isdisjoint((envelope.get("receiptMessage") or {}).get("timestamps", []))
+
+    for _ in range(_ATTEMPTS):
+        timestamp = await say()
+        if timestamp is not None:
+            said.add(timestamp)
+        with contextlib.suppress(TimeoutError):
+            await receives(is_receipt, within=_PATIENCE)
+            return
+    raise TimeoutError(f"no receipt for {said}")
