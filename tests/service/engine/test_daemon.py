@@ -130,7 +130,7 @@ async def test_it_starts_answers_and_stops(engines: Engines, options: EngineOpti
     assert pid is not None
     begun = time.monotonic()
     await engine.stop()
-    assert time.monotonic() - begun < 2
+    assert time.monotonic() - begun < 10
     assert not is_running(pid)
     assert engine.status.state is EngineState.STOPPED
     assert sorted(path.name for path in options.run_dir.iterdir()) == ["lock", "tmp"]
@@ -150,7 +150,7 @@ async def test_a_signal_cli_that_will_not_end_is_killed_in_time(engines: Engines
     assert pid is not None
     begun = time.monotonic()
     await engine.stop()
-    assert time.monotonic() - begun < 4
+    assert time.monotonic() - begun < 8
     assert not is_running(pid)
 
 
@@ -253,7 +253,7 @@ async def test_a_call_does_not_wait_for_ever(engines: Engines, config: Path) -> 
     begun = time.monotonic()
     with pytest.raises(EngineUnavailable, match=r"not ready \(starting\)"):
         await engine.call("version", {})
-    assert time.monotonic() - begun < 1
+    assert time.monotonic() - begun < 5
 
 
 # -- crashes
