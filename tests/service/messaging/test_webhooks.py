@@ -385,7 +385,7 @@ async def test_the_gateway_form_is_one_post_for_each_file(stack: Stack, receiver
         "id": of_ben, "is_contact": True, "type": "m.image", "from": "Benjamin", "to": ANN, "message": "look",
         "device_id": ANN.removeprefix("+"), "group_id": None,
         "media": {
-            "content": base64.b64encode(b"picture").decode(), "url": "/v1/attachments/a.jpg", "name": "a.jpg",
+            "content": base64.b64encode(b"picture").decode(), "url": "/api/v2/attachments/a.jpg", "name": "a.jpg",
             "info": {"size": 7, "mime_type": "image/jpeg", "width": 3, "height": 2, "blur_hash": ""},
         },
     }  # fmt: skip
@@ -419,7 +419,7 @@ async def test_media_can_be_named_by_address(stack: Stack, receiver: Receiver) -
     await stack.hook(receiver.url, form=BodyForm.GATEWAY, links=True)
     await stack.receive_frames(frame("", attachments=[{"contentType": "video/mp4", "id": "a.mp4", "size": 4}]))
     post = (await receiver.taken()).json
-    assert (post["type"], post["media"]["content"], post["media"]["url"]) == ("m.video", None, "/v1/attachments/a.mp4")
+    assert (post["type"], post["media"]["content"], post["media"]["url"]) == ("m.video", None, "/api/v2/attachments/a.mp4")
 
 
 @pytest.mark.parametrize("form", BodyForm)
