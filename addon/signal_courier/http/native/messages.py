@@ -246,7 +246,7 @@ async def cancel_message(call: Call[None, None]) -> web.StreamResponse:
 async def retry_message(call: Call[None, None]) -> web.StreamResponse:
     """Try again, for all whom it did not reach."""
     status = await _status(call)
-    call.check_recipients([parse_recipient(one.recipient) for one in status.recipients if one.group is None])
+    call.check_recipients([parse_recipient(one.group or one.recipient) for one in status.recipients])
     return json_answer(await call.services.outbox.retry(status.id))
 
 
@@ -255,7 +255,6 @@ async def _status[B, Q](call: Call[B, Q]) -> MessageStatus:
     status = await call.services.outbox.get(call.path["message"])
     if not call.caller.may_use(status.account):
         raise MissingThing("message", "There is no such message.")
-    call.check_account(status.account)
     return status
 
 
