@@ -125,7 +125,7 @@ class EventLog:
         self._watchers = asyncio.Event()
         """Set, and replaced, whenever a follower begins to wait."""
         self._parts: OrderedDict[int, asyncio.Task[_Part]] = OrderedDict()
-        self._closed = False
+        self._closing = asyncio.Event()
 
     async def start(self) -> None:
         """Learn where the log ends. Call before anything is received or published."""
@@ -133,13 +133,17 @@ class EventLog:
 
     def close(self) -> None:
         """End every `follow`."""
-        self._closed = True
+        self._closing.set()
         self._wake()
 
     @property
     def closed(self) -> bool:
         """Whether `close` was called."""
-        return self._closed
+        return self._closing.is_set()
+
+    async def wait_closed(self) -> None:
+        """Wait for `close`."""
+        await self._closing.wait()
 
     @property
     def head(self) -> int:
@@ -222,7 +226,7 @@ class EventLog:
 
         A stretch may hold nothing that is wanted: then it says how far that is true. Raises a `StoreError`.
         """
-        while not self._closed:
+        while not self._closing.is_set():
             stretch = await self.read(after, wanted)
             if stretch is None:
                 await self.wait_beyond(after)
@@ -247,7 +251,7 @@ class EventLog:
 
     async def next(self, after: int, wanted: EventFilter, *, deadline: float, envelopes: bool = False) -> Stretch | None:
         """As `read`, but waits until `deadline` (`time.monotonic()`) or the end for something to come. Raises a `StoreError`."""
-        while (stretch := await self.read(after, wanted, envelopes=envelopes)) is None and not self._closed:
+        while (stretch := await self.read(after, wanted, envelopes=envelopes)) is None and not self._closing.is_set():
             try:
                 async with asyncio.timeout(deadline - time.monotonic()):
                     await self.wait_beyond(after)
@@ -257,7 +261,7 @@ class EventLog:
 
     async def wait_beyond(self, after: int) -> None:
         """Wait until there is something behind an id, or the log is closed."""
-        while self._head <= after and not self._closed:
+        while self._head <= after and not self._closing.is_set():
             future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._waiting.add(future)
             self._watchers.set()

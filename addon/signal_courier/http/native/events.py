@@ -222,7 +222,7 @@ async def _page(following: _Following, wait: float, limit: int) -> bytes:
 
 
 async def _stream(request: web.BaseRequest, following: _Following) -> web.StreamResponse:
-    stream = await EventStream.open(request)
+    stream = await EventStream.open(request, following.log.wait_closed)
     with following.connected():
         try:
             while not following.log.closed:
@@ -262,7 +262,8 @@ async def _push(request: web.BaseRequest, following: _Following) -> web.StreamRe
         socket = await ListeningSocket.accept(request)
     except web.HTTPException as error:
         raise InvalidValue("Upgrade", error.text or error.reason) from None
-    tasks = [asyncio.create_task(work) for work in (_deliver(socket, following), _listen(socket, following), socket.keep_alive())]
+    works = (_deliver(socket, following), _listen(socket, following), socket.keep_alive(), following.log.wait_closed())
+    tasks = [asyncio.create_task(work) for work in works]
     with following.connected():
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

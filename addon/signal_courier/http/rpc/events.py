@@ -57,7 +57,7 @@ async def stream_envelopes(call: Call[None, EnvelopesQuery]) -> web.StreamRespon
     if last.isascii() and last.isdigit() and len(last) < 19:
         position = int(last) if int(last) <= receiving.events.head else await receiving.events.oldest()
     wanted = EventFilter(accounts=frozenset({account}) if account is not None else call.caller.accounts)
-    stream = await EventStream.open(call.request)
+    stream = await EventStream.open(call.request, receiving.events.wait_closed)
     with receiving.consumers.connected(owner, name):
         try:
             while not receiving.events.closed:
