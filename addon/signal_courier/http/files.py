@@ -68,21 +68,21 @@ async def _receive(request: web.BaseRequest, target: Path, limit: int) -> tuple[
     try:
         async with asyncio.timeout(bodies.DEADLINE):
             if not request.content_type.startswith("multipart/"):
-                return _header_name(request), await _write(_chunks(request), target, limit)
+                return _header_name(request), await write_chunks(_chunks(request), target, limit)
             async for part in await request.multipart():
                 if isinstance(part, aiohttp.BodyPartReader) and (part.filename is not None or part.name in ("file", "attachment")):
-                    return part.filename or "", await _write(_part_chunks(part), target, limit)
+                    return part.filename or "", await write_chunks(part_chunks(part), target, limit)
             raise InvalidValue("file", "file: the form holds no file")
     except TimeoutError:
         raise SlowBody("the upload took too long") from None
     except http_exceptions.InvalidHeader as error:
-        raise _broken_form() from error
+        raise broken_form() from error
     except bodies.LOST as error:
         raise bodies.lost_body(error) from error
     except (ValueError, RuntimeError) as error:  # a part's content or encoding
         if isinstance(error, InvalidValue):
             raise
-        raise _broken_form() from error
+        raise broken_form() from error
 
 
 async def _chunks(request: web.BaseRequest) -> AsyncIterator[bytes]:
@@ -90,12 +90,14 @@ async def _chunks(request: web.BaseRequest) -> AsyncIterator[bytes]:
         yield chunk
 
 
-async def _part_chunks(part: aiohttp.BodyPartReader) -> AsyncIterator[bytes]:
+async def part_chunks(part: aiohttp.BodyPartReader) -> AsyncIterator[bytes]:
+    """The content of a part of a form, decoded; raises `TimeoutError` when it stalls."""
     while chunk := await asyncio.wait_for(part.read_chunk(256 * 1024), bodies.STALL):
         yield part.decode(chunk)
 
 
-async def _write(chunks: AsyncIterator[bytes], target: Path, limit: int) -> bytes:
+async def write_chunks(chunks: AsyncIterator[bytes], target: Path, limit: int) -> bytes:
+    """Write a new file; gives its first bytes. Raises `TooLarge`, `InvalidValue` (it is empty), or `OSError`."""
     size, head = 0, b""
     with target.open("xb", buffering=0) as file:
         async with contextlib.aclosing(chunks):  # type: ignore[type-var]  # an async generator
@@ -111,7 +113,8 @@ async def _write(chunks: AsyncIterator[bytes], target: Path, limit: int) -> byte
     return head
 
 
-def _broken_form() -> UndecodableBody:
+def broken_form() -> UndecodableBody:
+    """The error for what keeps none of the rules of a multipart form."""
     return UndecodableBody("Couldn't process request - invalid multipart form", plain=False)
 
 
