@@ -12,4 +12,6 @@ class Scope(enum.StrEnum):
     GROUPS = "groups"
     ACCOUNTS = "accounts"
     """Link, register, profile, devices, trust."""
+    GATEWAY = "gateway"
+    """Show a credential of the gateway; what that allows are scopes of its own."""
     ADMIN = "admin"

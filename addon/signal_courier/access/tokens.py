@@ -123,9 +123,9 @@ def _listed(field: str, texts: Iterable[str] | None, parse: Callable[[str], str]
     return found
 
 
-def mint() -> str:
+def mint(prefix: str = PREFIX) -> str:
     """A new secret: 256 random bits."""
-    return PREFIX + base64.urlsafe_b64encode(secrets.token_bytes(_SECRET_BYTES)).rstrip(b"=").decode()
+    return prefix + base64.urlsafe_b64encode(secrets.token_bytes(_SECRET_BYTES)).rstrip(b"=").decode()
 
 
 def fresh_key() -> bytes:
@@ -264,9 +264,9 @@ class Tokens:
         await self._load()
         return True
 
-    async def create(self, new: NewToken) -> tuple[Token, str]:
-        """A new token and its secret, which is told once."""
-        secret = mint()
+    async def create(self, new: NewToken, prefix: str = PREFIX) -> tuple[Token, str]:
+        """A new token and its secret, which is told once and begins with `prefix`."""
+        secret = mint(prefix)
         row = row_of(new, digest(self._key, secret))
         await self._table.insert(row)
         await self._load()
@@ -288,6 +288,17 @@ class Tokens:
             return None
         await self._load(replaced=id_)
         return secret
+
+    async def change(self, id_: str, *, scopes: Sequence[Scope] | None = None, accounts: Sequence[str] | None = None) -> bool:
+        """Let a token do something else from now on; `None` leaves a list as it is, an empty one allows nothing.
+
+        Where scopes change, what is open with the token is closed. False where there is no token that could be changed.
+        """
+        done = await self._table.change(
+            id_, scopes=" ".join(scopes) if scopes is not None else None, accounts=" ".join(accounts) if accounts is not None else None
+        )
+        await self._load(replaced=id_ if scopes is not None else None)
+        return done
 
     def get(self, id_: str) -> Token | None:
         """One token."""

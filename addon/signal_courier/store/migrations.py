@@ -211,6 +211,36 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         """,
         "CREATE INDEX webhook_deliveries_by_webhook ON webhook_deliveries (webhook, id)",
     ),
+    # 7: the credentials of the gateway, and the tokens made with them
+    (
+        """
+        CREATE TABLE credentials (
+            client_id TEXT PRIMARY KEY,
+            token TEXT,                            -- tokens.id of its secret; NULL: whoever may administrate
+            scopes TEXT NOT NULL,                  -- the gateway's own, with spaces between
+            description TEXT NOT NULL,
+            active INTEGER NOT NULL,
+            created_at INTEGER NOT NULL,           -- ms since epoch, as all times
+            updated_at INTEGER NOT NULL
+        ) STRICT, WITHOUT ROWID
+        """,
+        """
+        INSERT INTO credentials
+        SELECT 'admin', NULL, '*', 'Whoever has a token with the scope admin', 1, now, now
+        FROM (SELECT CAST(unixepoch('subsec') * 1000 AS INTEGER) AS now)
+        """,
+        """
+        CREATE TABLE gateway_tokens (
+            number INTEGER PRIMARY KEY AUTOINCREMENT,
+            token TEXT NOT NULL UNIQUE,            -- tokens.id
+            client_id TEXT NOT NULL,               -- of the credential that made it
+            identity TEXT NOT NULL,                -- whose devices it uses: 16 hex digits
+            is_host INTEGER NOT NULL,              -- the identity is this service itself, with all its accounts
+            is_admin INTEGER NOT NULL,             -- it was made first and has brought the host identity about
+            updated_at INTEGER NOT NULL
+        ) STRICT
+        """,
+    ),
 )
 
 

@@ -85,6 +85,14 @@ def replace(connection: sqlite3.Connection, id_: str, hash_: bytes) -> bool:
     return done
 
 
+def change(connection: sqlite3.Connection, id_: str, scopes: str | None, accounts: str | None) -> bool:
+    """Change what a token that is not revoked allows (`None` = nothing about it); false where there is none."""
+    statement = "UPDATE tokens SET scopes = coalesce(?, scopes), accounts = coalesce(?, accounts) WHERE id = ? AND revoked_at IS NULL"
+    done = connection.execute(statement, (scopes, accounts, id_)).rowcount > 0
+    _changed(connection)
+    return done
+
+
 def purge(connection: sqlite3.Connection, before: int) -> None:
     """Forget tokens that ended before then."""
     gone = connection.execute("DELETE FROM tokens WHERE min(coalesce(revoked_at, 1e18), coalesce(expires_at, 1e18)) < ?", (before,))
@@ -128,6 +136,10 @@ class TokenTable:
     async def replace(self, id_: str, hash_: bytes) -> bool:
         """See `replace`."""
         return await self._database.write(lambda connection: replace(connection, id_, hash_))
+
+    async def change(self, id_: str, *, scopes: str | None, accounts: str | None) -> bool:
+        """See `change`."""
+        return await self._database.write(lambda connection: change(connection, id_, scopes, accounts))
 
     async def purge(self, before: int) -> None:
         """See `purge`."""
