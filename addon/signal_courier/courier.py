@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from signal_courier.access.audit import AuditLog
+from signal_courier.access.credentials import Credentials
 from signal_courier.access.first_token import make_first_token
 from signal_courier.access.tokens import Tokens
 from signal_courier.engine import install
@@ -24,6 +25,7 @@ from signal_courier.messaging.account_states import AccountStates
 from signal_courier.messaging.accounts import Accounts
 from signal_courier.messaging.conversations import Conversations
 from signal_courier.messaging.delivery import Delivery
+from signal_courier.messaging.device_links import DeviceLinks
 from signal_courier.messaging.fetching import Fetcher
 from signal_courier.messaging.link_sessions import LinkSessions
 from signal_courier.messaging.linking import Linking
@@ -44,6 +46,7 @@ from signal_courier.messaging.webhooks.registry import Webhooks
 from signal_courier.messaging.webhooks.waiting import WallClock
 from signal_courier.settings import SettingError, Settings
 from signal_courier.store.audit import AuditTable
+from signal_courier.store.credentials import CredentialTable
 from signal_courier.store.database import Database
 from signal_courier.store.events import EventTable
 from signal_courier.store.tokens import TokenTable
@@ -76,6 +79,8 @@ class Courier:
         self.staging = _staging_of(settings, self.commands)
         self.database = Database(settings.database)
         self.tokens = Tokens(TokenTable(self.database), settings.outside_token())
+        self.credentials = Credentials(CredentialTable(self.database), self.tokens)
+        self.device_links = DeviceLinks(self.link_sessions, self._linked)
         self.audit = AuditLog(AuditTable(self.database, settings.audit_max))
         self.receiving = Receiving(
             self.database,
@@ -133,6 +138,8 @@ class Courier:
             staging=self.staging,
             votes=VoteTable(self.database),
             tokens=self.tokens,
+            credentials=self.credentials,
+            device_links=self.device_links,
             audit=self.audit,
             webhooks=self.webhooks,
         )
@@ -145,11 +152,18 @@ class Courier:
         self.first_token: str | None = None
         """The admin token that this start has made, to be told once."""
 
+    async def _linked(self, owner: str, account: str) -> None:
+        """An account was linked with a token of the gateway: it may use it, and its webhooks tell of it."""
+        accounts = await self.credentials.grant(owner, account)
+        if accounts is not None:
+            await self.webhooks.follow(owner, accounts)
+
     async def start(self) -> None:
         """Start every part; HTTP is open before signal-cli is up. Raises what makes a start impossible."""
         prepare_folders(self.settings)
         await self.database.open()
         await self.tokens.start()
+        await self.credentials.start()
         self.first_token = await make_first_token(self.settings, self.tokens)
         await self.audit.start()
         await self.receiving.start()
@@ -164,6 +178,7 @@ class Courier:
         await self.link_sessions.stop()
         await asyncio.gather(self.server.stop(), self.outbox.drain(_DRAIN))
         await self.linking.stop()
+        await self.device_links.stop()
         await self.engine.stop()
         await self.outbox.stop()
         await self.webhooks.stop()

@@ -12,7 +12,7 @@ import ipaddress
 import logging
 import socket
 from collections.abc import Collection, Mapping
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from aiohttp import web
 
@@ -30,6 +30,8 @@ from signal_courier.settings import Settings
 _LOGGER = logging.getLogger(__name__)
 
 _PATH_PREFIX = "/t/"
+_QR_CODE = "/api/v1/devices/qr-code?"
+"""A WebSocket that the gateway's clients cannot give a header to; its address is good for nothing else and in no log."""
 _OPEN_PREFIXES = ("/v1/", "/v2/", "/swagger", "/docs", "/openapi.json")
 """What `COURIER_AUTH=open` opens: the drop-in routes and their documentation."""
 _PROXY_HEADERS = ("X-Forwarded-For", "Forwarded", "X-Real-Ip", "Via")
@@ -40,7 +42,9 @@ _CACHE = 1024
 
 
 def split_path(raw: str) -> tuple[str | None, str]:
-    """The token in a request target, and the target without it."""
+    """The token in a request target, and the target without it. In a query string it counts in one place only."""
+    if raw.startswith(_QR_CODE):
+        return parse_qs(raw[len(_QR_CODE) :], errors="replace").get("token", [None])[-1], raw
     if not raw.startswith(_PATH_PREFIX):
         return None, raw
     token, slash, rest = raw[len(_PATH_PREFIX) :].partition("/")

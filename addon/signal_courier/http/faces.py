@@ -15,7 +15,10 @@ class Face(enum.Enum):
     """`/api/v1/credentials`, `tokens`, `devices`, `webhooks`."""
 
 
-_PREFIXES: Final = (("/api/v2/", Face.NATIVE), ("/api/v1/", Face.GATEWAY))
+_PREFIXES: Final = (
+    ("/api/v2/", Face.NATIVE),
+    *((f"/api/v1/{room}", Face.GATEWAY) for room in ("credentials", "tokens", "devices", "webhooks")),
+)
 
 
 def face_of(path: str) -> Face:

@@ -5,7 +5,7 @@ missing signal-cli comes from `http.problems`, its examples included.
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -18,6 +18,7 @@ from signal_courier.engine import errors
 from signal_courier.http import once
 from signal_courier.http.faces import Face
 from signal_courier.http.field_docs import field_docs
+from signal_courier.http.gateway.common import trouble
 from signal_courier.http.native import problems as native
 from signal_courier.http.problems import (
     Forbidden,
@@ -62,6 +63,7 @@ _TOPICS: Final[Mapping[str, str]] = {
     "Status": "How the service is, what its problems mean, numbers for Prometheus.",
     "Links": "Join as a second device of a phone.",
     "Registrations": "A number of one's own, step by step.",
+    "Gateway": "The contract of a messaging gateway, for the platform `signal`: credentials, tokens, devices, messages, webhooks.",
     "Conversations": "People and groups under one roof.",
     "Stickers": "Packs and their pictures.",
     "Reactions": "Emoji on messages.",
@@ -110,6 +112,10 @@ _PATH_PARAMETERS: Final[Mapping[str, tuple[str, Json, str]]] = {
     "pack": ("The pack's id, in hex.", {"type": "string", "minLength": 1}, "9a32eda01a7a28574f2eb48668ae0dc4"),
     "sticker": ("The sticker's number in its pack.", {"type": "string", "minLength": 1}, "0"),
     "webhook_id": ("The webhook's id in the list of webhooks.", {"type": "string", "minLength": 1}, "wh_0123456789abcdef"),
+    "gateway_webhook": ("The webhook's number in the list of webhooks.", {"type": "string", "minLength": 1}, "1"),
+    "client_id": ("The credential's client id.", {"type": "string", "minLength": 1}, "my-app"),
+    "gateway_token": ("The token's number in the list of tokens.", {"type": "string", "minLength": 1}, "1"),
+    "device_id": ("The account's number, with or without `+`.", {"type": "string", "minLength": 1}, "4915100000001"),
     "call_id": ("The call's id in the list of calls.", {"type": "string", "minLength": 1}, "123456789"),
 }  # fmt: skip
 """Description, schema, example."""
@@ -226,14 +232,14 @@ def _operation(route: Route, schemas: _Schemas) -> Json:
         operation["parameters"] = parameters
     if body := _body(route, schemas):
         operation["requestBody"] = body
-    operation["responses"] = _responses(route, schemas) if route.face is not Face.NATIVE else _native(route, schemas)
+    operation["responses"] = _FACES[route.face](route, schemas)
     if route.sends:
         accepted = {
             "description": "Queued, as `Prefer: respond-async` asked for.",
             "content": {_JSON: _content(_ACCEPTED, {"id": "msg_1"})},
         }
         operation["responses"].setdefault("202", accepted)
-        if route.face is not Face.NATIVE:
+        if route.face is Face.COMPAT:
             reused = _problem("The `Idempotency-Key` was used for another request.", 422, _told(answer_to(KeyReused())))
             operation["responses"].setdefault("422", reused)
         operation["responses"] = dict(sorted(operation["responses"].items()))
@@ -272,7 +278,20 @@ def _body(route: Route, schemas: _Schemas) -> Json | None:
         return {"required": True, "content": {"multipart/form-data": {"schema": form}, "application/octet-stream": {"schema": file}}}
     if route.body is None:
         return None
-    return {"required": not route.body_optional, "content": {_JSON: _content(schemas.of(route.body), route.body_example)}}
+    content = {_JSON: _content(schemas.of(route.body), route.body_example)}
+    if route.form:
+        files = {"type": "string", "format": "binary"}
+        info = msgspec.inspect.type_info(route.body)
+        assert isinstance(info, msgspec.inspect.StructType)
+        fields = {known.name: files if _is_file(known.type) else {"type": "string"} for known in info.fields}
+        content["multipart/form-data"] = {"schema": {"type": "object", "properties": fields}}
+    return {"required": not route.body_optional, "content": content}
+
+
+def _is_file(info: msgspec.inspect.Type) -> bool:
+    while isinstance(info, msgspec.inspect.Metadata):
+        info = info.type
+    return isinstance(info, msgspec.inspect.UnionType)
 
 
 def _content(schema: Json, example: Example) -> Json:
@@ -316,6 +335,33 @@ def _problem(description: str, status: int, example: Example) -> Json:
     if status in (429, 503):
         response["headers"] = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}}}
     return response
+
+
+# --- the gateway ---------------------------------------------------------------------------------------------------------
+
+
+def _gateway(route: Route, schemas: _Schemas) -> Json:
+    """The same form for every error: those of a route by their example, those of all routes in a word each."""
+    common = {
+        "400": "The request is wrong, or signal-cli refused it.",
+        "401": "No valid credential or token.",
+        "403": "Not for this credential or token.",
+        "421": "Not under this host name.",
+        "429": "Too many attempts, or too much at once.",
+        "500": "Oops! something went wrong. Please try again later.",
+        "503": "signal-cli or the database is not available.",
+    }
+    if route.body is not None:
+        common |= {"408": "The body did not come in time.", "413": "Too large."}
+    if route.scope is Scope.SEND and route.body is not None:
+        common |= {"422": "The Idempotency-Key was used for another request.", "507": "No space for the file."}
+    if route.scope not in (None, Scope.GATEWAY):
+        common |= {"501": "Not with this signal-cli.", "504": "No answer from signal-cli in time."}
+    responses: Json = {status: _response(trouble(int(status), text), schemas) for status, text in common.items()}
+    responses |= {str(answer.status): _response(answer, schemas) for answer in route.answers}
+    if route.websocket:
+        responses["101"] = {"description": "The connection is a WebSocket now."}
+    return dict(sorted(responses.items()))
 
 
 # --- the native face -----------------------------------------------------------------------------------------------------
@@ -440,3 +486,11 @@ def _told(answer: web.Response) -> Example:
 def _text_of(answer: web.Response) -> str:
     assert isinstance(answer.body, bytes)
     return answer.body.decode()
+
+
+_FACES: Final[Mapping[Face, Callable[[Route, _Schemas], Json]]] = {
+    Face.COMPAT: _responses,
+    Face.NATIVE: _native,
+    Face.GATEWAY: _gateway,
+}
+"""How the answers of a family of routes are described."""

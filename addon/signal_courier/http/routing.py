@@ -71,6 +71,8 @@ class Route:
     body_example: Example = None
     undecodable_text: str | None = None
     """What is told about a body that cannot be decoded, where it is not the usual text."""
+    form: bool = False
+    """The body may be a multipart form with the same fields, too."""
     uploads: bool = False
     """The body may be multipart or raw bytes; the handler reads it itself."""
     query: type[msgspec.Struct] | None = None
@@ -136,6 +138,7 @@ class RouteTable:
         body_optional: bool = False,
         body_example: Example = None,
         undecodable_text: str | None = None,
+        form: bool = False,
         uploads: bool = False,
         query: type[Q] | None = None,
         answers: Iterable[Answer] = (),
@@ -169,6 +172,7 @@ class RouteTable:
                     body_optional=body_optional,
                     body_example=body_example,
                     undecodable_text=undecodable_text,
+                    form=form,
                     uploads=uploads,
                     query=query,  # type: ignore[arg-type]  # Q is a struct
                     reader=QueryReader(query) if query is not None else None,  # type: ignore[arg-type]  # Q is a struct

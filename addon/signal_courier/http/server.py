@@ -15,6 +15,8 @@ from signal_courier.http.auth import Gate, split_path
 from signal_courier.http.call import Call
 from signal_courier.http.cross_origin import CrossOrigin
 from signal_courier.http.faces import Face, face_of
+from signal_courier.http.forms import is_form, read_form
+from signal_courier.http.gateway import problems as gateway_problems
 from signal_courier.http.listening import Listener
 from signal_courier.http.native import problems as native_problems
 from signal_courier.http.once import Once, accepted_answer, wishes_of
@@ -99,7 +101,7 @@ class HttpServer:
         except Exception as error:  # noqa: BLE001  # the one place where whatever went wrong becomes an answer
             if request.transport is None:
                 return web.Response(status=499)
-            answer = _worded(error, visit.match, target)
+            answer = _worded(error, visit.match, target, request, token)
             status = answer.status
         finally:
             self._note(request, visit, status, started)
@@ -155,8 +157,10 @@ class HttpServer:
             return await route.handler(visit.call)
         wishes = wishes_of(request, match) if route.sends else None
         digest, terms = (wishes.digest, wishes.terms) if wishes is not None else (None, None)
-        async with bodies.read_body(
-            request, route.body, optional=route.body_optional, spool=self._spool, limit=self._limit, digest=digest
+        async with (
+            read_form(request, route.body, spool=self._spool, limit=self._limit, digest=digest)
+            if route.form and is_form(request)
+            else bodies.read_body(request, route.body, optional=route.body_optional, spool=self._spool, limit=self._limit, digest=digest)
         ) as body:
             visit.call = call = Call[object, object](request, self._services, match.path, dialect, body, query, caller, terms)
             if wishes is None or wishes.key is None:
@@ -165,9 +169,15 @@ class HttpServer:
 
     def _no_route(self, target: str) -> web.Response:
         path = target.partition("?")[0]
-        if face_of(path) is not Face.NATIVE:
+        face = face_of(path)
+        if face is Face.COMPAT:
             return problems.not_found()
-        if not (allowed := self.router.allowed(path)):
+        allowed = self.router.allowed(path)
+        if face is Face.GATEWAY:
+            answer = gateway_problems.refusal("Method not allowed", 405) if allowed else gateway_problems.refusal("Not found", 404)
+            answer.headers.update({"Allow": ", ".join(allowed)} if allowed else {})
+            return answer
+        if not allowed:
             return native_problems.answer(native_problems.problem("not-found", "There is no such address."))
         answer = native_problems.answer(native_problems.problem("method-not-allowed"))
         answer.headers["Allow"] = ", ".join(allowed)
@@ -199,18 +209,20 @@ async def _answered(call: Call[object, object], match: Match) -> web.Response:
     except asyncio.CancelledError:
         raise
     except Exception as error:  # noqa: BLE001  # as in `_handle`
-        return _worded(error, match, call.request.raw_path)
+        return _worded(error, match, call.request.raw_path, call.request)
     assert isinstance(answer, web.Response)
     return answer
 
 
-def _worded(error: Exception, match: Match | None, target: str) -> web.Response:
+def _worded(error: Exception, match: Match | None, target: str, request: web.BaseRequest, token: str | None = None) -> web.Response:
     """The answer that an error becomes, in the words of the face that the request speaks to."""
     if isinstance(error, Accepted):
         return accepted_answer(error)
     face = match.route.face if match is not None else face_of(target)
     if face is Face.NATIVE:
         return native_problems.answer_to(error, _account_in(match))
+    if face is Face.GATEWAY:
+        return gateway_problems.answer_to(error, request, token)
     if match is None:
         return problems.answer_to(error)
     return problems.answer_to(error, match.route.failure, match.route.failure_text, match.route.undecodable_text)

@@ -3,12 +3,14 @@
 from dataclasses import dataclass
 
 from signal_courier.access.audit import AuditLog
+from signal_courier.access.credentials import Credentials
 from signal_courier.access.tokens import Tokens
 from signal_courier.engine.base import Engine
 from signal_courier.engine.commands import Commands
 from signal_courier.messaging.account_states import AccountStates
 from signal_courier.messaging.accounts import Accounts
 from signal_courier.messaging.conversations import Conversations
+from signal_courier.messaging.device_links import DeviceLinks
 from signal_courier.messaging.link_sessions import LinkSessions
 from signal_courier.messaging.linking import Linking
 from signal_courier.messaging.outbox import Outbox
@@ -42,5 +44,7 @@ class Services:
     staging: Staging
     votes: VoteTable
     tokens: Tokens
+    credentials: Credentials
+    device_links: DeviceLinks
     audit: AuditLog
     webhooks: Webhooks

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from signal_courier.http import compat, native, rpc
+from signal_courier.http import compat, gateway, native, rpc
 from signal_courier.http.routing import Route
 
-TABLES: Sequence[Iterable[Route]] = (*compat.TABLES, *native.TABLES, *rpc.TABLES)
+TABLES: Sequence[Iterable[Route]] = (*compat.TABLES, *native.TABLES, *gateway.TABLES, *rpc.TABLES)

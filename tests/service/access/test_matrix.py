@@ -22,7 +22,7 @@ QUERIES = {
     "/api/v2/events": "?account=%2B4915100000001",
     "/api/v1/events": "?account=%2B4915100000001",
 }
-FILTERED = {"/v1/accounts", "/api/v2/status", "/api/v2/accounts", "/api/v2/registrations"}
+FILTERED = {"/v1/accounts", "/api/v1/devices", "/api/v2/status", "/api/v2/accounts", "/api/v2/registrations"}
 """Routes that leave out what a token may not see, instead of refusing."""
 
 

@@ -13,11 +13,11 @@ from standardwebhooks.webhooks import Webhook as Verifier
 from standardwebhooks.webhooks import WebhookVerificationError
 
 from signal_courier.messaging.webhooks import signing
-from signal_courier.messaging.webhooks.bodies import message_id
 from signal_courier.messaging.webhooks.endpoint import Endpoint
 from signal_courier.messaging.webhooks.registry import selection_of
 from signal_courier.messaging.webhooks.schedule import ATTEMPTS, JITTER, PAUSES
 from signal_courier.model.errors import InvalidValue, MissingThing
+from signal_courier.model.message_ids import message_id
 from signal_courier.model.webhooks import BodyForm, Cause, Delivery, Outcome, Selection, WebhookState
 from signal_courier.store.webhooks import KEPT
 from tests.fakes.hooked import ANN, BEN, Post, Receiver, Stack, frame, hooked

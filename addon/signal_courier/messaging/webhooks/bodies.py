@@ -15,6 +15,7 @@ from signal_courier.messaging.events import Entry
 from signal_courier.messaging.received import check_name, is_plain_file
 from signal_courier.model.errors import InvalidValue
 from signal_courier.model.events import Event, EventAttachment, EventType, Person
+from signal_courier.model.message_ids import message_id
 from signal_courier.model.webhooks import BodyForm, Webhook
 
 INLINE_LIMIT: Final = 10 * 2**20
@@ -146,11 +147,6 @@ class Bodies:
 
 
 _NOTHING: Final = _Media(None, _Info())
-
-
-def message_id(author: str, timestamp: int) -> str:
-    """The gateway's id of a message: `$` and the base64 (URL alphabet) of `author|timestamp`, by which it can be answered for ever."""
-    return "$" + base64.urlsafe_b64encode(f"{author}|{timestamp}".encode()).rstrip(b"=").decode()
 
 
 def _gateway_parts(event: Event) -> Sequence[tuple[str, EventAttachment | None]]:

@@ -139,6 +139,13 @@ class Webhooks:
         if new:
             await endpoint.change(**new, updated_at=self._means.clock.now_ms())
 
+    async def follow(self, owner: str, accounts: Sequence[str]) -> None:
+        """Let the gateway's webhooks of an owner get the messages of exactly these accounts. Raises a `StoreError`."""
+        for endpoint in self.all(owner):
+            selection = endpoint.webhook.selection
+            if endpoint.webhook.form is BodyForm.GATEWAY and selection.accounts is not None:
+                await endpoint.change(selection=msgspec.structs.replace(selection, accounts=tuple(accounts)))
+
     async def delete(self, endpoint: Endpoint) -> None:
         """Forget it, with its log, and post nothing more. Raises a `StoreError`."""
         id_ = endpoint.webhook.id
