@@ -166,11 +166,14 @@ async def kept(connection: int, journal: Journal) -> AsyncIterator[None]:
             keeper.stdin.write(b"!")
         keeper.stdin.close()
         try:
-            async with asyncio.timeout(1):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(1):
+                    await keeper.wait()
+        finally:
+            if keeper.returncode is None:
+                with contextlib.suppress(ProcessLookupError):
+                    keeper.kill()
                 await keeper.wait()
-        except TimeoutError:
-            with contextlib.suppress(ProcessLookupError):
-                keeper.kill()
 
 
 def _wait_for_keeper(file: int) -> None:

@@ -34,7 +34,13 @@ class Person:
 
         `more` are parameters of signal-cli's `send`: attachments, sticker, quoteTimestamp, textStyle, …
         """
-        sent = await self.call("send", recipient=None if to is None else [to], message=message, **more)
+        for attempt in range(_ATTEMPTS):
+            try:
+                sent = await self.call("send", recipient=None if to is None else [to], message=message, **more)
+                break
+            except CallFailed as error:  # 0.13.19 may fail a first contact so; a person presses "send" again
+                if "NETWORK_FAILURE" not in str(error.data) or attempt == _ATTEMPTS - 1:
+                    raise
         return int(sent["timestamp"])
 
     async def react(self, to: str, emoji: str, author: str, timestamp: int) -> None:
