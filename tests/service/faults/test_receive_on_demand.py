@@ -70,7 +70,6 @@ async def test_the_schedule_fetches_what_waits_and_keeps_it(tmp_path: Path) -> N
     frames = [frame_of(ANN, number) for number in range(5)]
     async with running(tmp_path, frames, auto_receive_schedule="* * * * *", auto_receive_timeout=2) as courier:
         await asyncio.wait_for(courier.receiving.fetch_as_scheduled(), 20)
-        assert courier.receiving.feed.head(ANN) == 5
         assert await pulled(courier, "?timeout=0") == frames
 
 
