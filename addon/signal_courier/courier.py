@@ -169,8 +169,8 @@ class Courier:
         await self.receiving.start()
         await self.outbox.start()
         await self.webhooks.start()
-        await self.server.start()
-        await self.engine.start(self.receiving.inbox.accept)
+        # The engine first, if only by a moment: the first request must find it starting, not stopped.
+        await asyncio.gather(self.engine.start(self.receiving.inbox.accept), self.server.start())
 
     async def stop(self) -> None:
         """Stop within 5 s: first no new requests, then signal-cli, then the database."""

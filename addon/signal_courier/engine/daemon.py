@@ -130,10 +130,15 @@ class SignalCli(Engine):
     async def start(self, sink: EnvelopeSink) -> None:
         """See `Engine.start`. Raises `EngineUnavailable` if another service uses the same folder."""
         self._sink = sink
+        self._gate = asyncio.get_running_loop().create_future()  # who calls from now on waits
+        self._set(EngineState.STARTING)
         if self._workplace is not None:
-            await asyncio.to_thread(self._workplace.claim)
+            try:
+                await asyncio.to_thread(self._workplace.claim)
+            except BaseException:
+                self._shut("signal-cli cannot be started")
+                raise
             await self._recover()
-        self._gate = asyncio.get_running_loop().create_future()
         self._set(EngineState.IDLE if self._options.on_demand else EngineState.STARTING)
         self._supervisor = asyncio.create_task(self._supervise(), name="signal-cli's supervisor")
         self._supervisor.add_done_callback(self._supervisor_ended)
@@ -147,8 +152,7 @@ class SignalCli(Engine):
         supervisor.remove_done_callback(self._supervisor_ended)
         supervisor.cancel()
         await asyncio.gather(supervisor, return_exceptions=True)
-        self._set(EngineState.STOPPED)
-        self._fail_waiting("signal-cli has been stopped")
+        self._shut("signal-cli has been stopped")
         if self._workplace is not None:
             self._journal.finish()
             await asyncio.to_thread(self._workplace.release)
@@ -220,7 +224,7 @@ class SignalCli(Engine):
         if self._rpc is not None and not self._rpc.is_open:
             self._close_gate()  # lost a moment ago; the supervisor will notice in the next
         gate = self._gate
-        if self._supervisor is None or gate is None:
+        if gate is None:
             raise EngineUnavailable("signal-cli is not running")
         if self._waiting >= _MOST_WAITING:
             raise EngineUnavailable(f"signal-cli is {self._state}; {_MOST_WAITING} calls are waiting for it already")
@@ -243,6 +247,12 @@ class SignalCli(Engine):
         self._rpc = None
         if self._gate is not None and self._gate.done():
             self._gate = asyncio.get_running_loop().create_future()
+
+    def _shut(self, reason: str) -> None:
+        """Nobody waits any more, and nobody will."""
+        self._set(EngineState.STOPPED)
+        self._fail_waiting(reason)
+        self._gate = None
 
     def _fail_waiting(self, reason: str) -> None:
         gate = self._gate

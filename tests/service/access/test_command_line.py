@@ -28,6 +28,7 @@ async def program(data: Path, *arguments: str, **environment: str) -> tuple[int,
     return process.returncode or 0, out.decode(), error.decode()
 
 
+@pytest.mark.slow
 async def test_a_token_made_beside_the_running_service_works_at_once_and_ends_within_a_second(tmp_path: Path) -> None:
     async with simulated(tmp_path, trust_loopback=False) as service:
         data = service.courier.settings.data_dir

@@ -65,6 +65,7 @@ def unthrottled(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(throttle, "BURST", 10**9)
 
 
+@pytest.mark.slow
 async def test_every_route_gives_everybody_exactly_what_it_declares(
     tmp_path: Path, unthrottled: None, capsys: pytest.CaptureFixture
 ) -> None:

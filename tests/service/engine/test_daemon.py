@@ -282,6 +282,7 @@ async def test_a_call_right_after_a_crash_waits_for_the_next_life(tmp_path: Path
         await engine.stop()
 
 
+@pytest.mark.slow
 async def test_twenty_kills_in_mid_stream_lose_nothing_and_keep_the_order(engines: Engines, config: Path) -> None:
     behave(config, spacing=0.0005)
     fill_mailbox(config, 0, 4000)
@@ -301,6 +302,7 @@ async def test_twenty_kills_in_mid_stream_lose_nothing_and_keep_the_order(engine
     assert engine.status.restarts == 20
 
 
+@pytest.mark.slow
 async def test_an_orphan_of_a_killed_service_does_not_block_the_next(engines: Engines, options: EngineOptions, config: Path) -> None:
     behave(config, deaf_to_sigterm=True, outlives_its_parent=True)
     service = await asyncio.create_subprocess_exec(

@@ -47,6 +47,7 @@ async def slowly(listener: Listener, count: int) -> list[bytes]:
     return found
 
 
+@pytest.mark.slow
 async def test_a_stalled_and_a_slow_client_disturb_nobody(courier: Courier, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(websocket, "STALLED_AFTER", 1.5)
     frames = burst(1000)

@@ -193,6 +193,7 @@ async def test_what_was_stored_before_a_kill_arrives_after_it(tmp_path: Path) ->
             assert await listener.frames(count) == [frame_of(ANN, number) for number in range(count)]
 
 
+@pytest.mark.slow
 async def test_a_database_locked_by_another_program_delays_and_loses_nothing(tmp_path: Path) -> None:
     count = 5000
     async with FakeDaemon(accounts=[ANN]) as daemon:
@@ -217,6 +218,7 @@ async def test_a_database_locked_by_another_program_delays_and_loses_nothing(tmp
             assert service.resident() < 90
 
 
+@pytest.mark.slow
 async def test_a_stop_in_mid_stream_is_clean_and_keeps_what_was_read(tmp_path: Path) -> None:
     async with FakeDaemon(accounts=[ANN]) as daemon:
         await daemon.listen_unix(tmp_path / "d.sock")
