@@ -301,7 +301,10 @@ async def world(house: House, lab: Lab, tmp_path_factory: pytest.TempPathFactory
 async def test_route_is_understood_by_signal_cli(name: str, world: World) -> None:
     assert name in CALLS, "a new route needs a call here"
     route, asked = ROUTES[name], await CALLS[name](world)
-    reply = await world.house.call(route.method, asked.path, asked.body, query=asked.query)
+    for _ in range(3):
+        reply = await world.house.call(route.method, asked.path, asked.body, query=asked.query)
+        if b"Closed unexpectedly" not in reply.body:  # signal-cli met a connection that the server had just let go
+            break
     right = asked.statuses or {answer.status for answer in route.answers if answer.status < 300}
     assert reply.status in right, _what(reply)
     assert not PARAMETER_ERROR.search(reply.body.decode(errors="replace")) or reply.status == 501, _what(reply)

@@ -21,7 +21,7 @@ async def test_text_goes_out_and_its_timestamp_is_told(house: House, lab: Lab) -
 
 async def test_text_comes_in_as_signal_cli_reports_it(house: House, lab: Lab) -> None:
     sent = await lab.ann.send(house.aci, "Is it?")
-    envelope = await house.receives(lambda envelope: envelope["timestamp"] == sent)
+    envelope = await house.receives(lambda envelope: envelope["timestamp"] == sent and "dataMessage" in envelope)
     assert envelope["sourceUuid"] == lab.ann.aci
     assert envelope["dataMessage"] == {"timestamp": sent, "message": "Is it?", "expiresInSeconds": 0, "viewOnce": False}
 
