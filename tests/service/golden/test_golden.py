@@ -25,7 +25,7 @@ CASES = [exchange.case for exchange in exchanges()]
 _BYTES = re.compile(r"<\d+ bytes ([0-9a-f]+)>")
 
 
-@pytest.fixture(scope="module", params=["unix", "tcp"])
+@pytest.fixture(scope="module", params=["unix", pytest.param("tcp", marks=pytest.mark.slow)])
 def observed(request: pytest.FixtureRequest) -> Mapping[str, Observed]:
     """All exchanges are replayed once for each way to reach the backend; every test looks at one."""
     transport: Transport = request.param
