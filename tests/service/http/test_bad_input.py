@@ -20,6 +20,8 @@ from tests.fakes.served import ACCOUNT, Service, served, simulated_on_a_thread
 
 PERSON = "+4915100000002"
 TO_PERSON = {"number": ACCOUNT, "recipients": [PERSON], "message": "Hello"}
+pytestmark = pytest.mark.slow
+
 ROUTES = [route for table in tables.TABLES for route in table]
 WITH_BODY = [route for route in ROUTES if route.body is not None]
 NAMES = [
