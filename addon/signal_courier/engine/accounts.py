@@ -10,6 +10,7 @@ import msgspec
 class _Entry(msgspec.Struct):
     path: str = ""
     number: str | None = None
+    uuid: str | None = None
 
 
 class _Index(msgspec.Struct):
@@ -31,6 +32,8 @@ class AccountOnDisk:
     """Whether signal-cli would load it. A registration that was never finished leaves an account with `False`."""
     linked: bool
     """Whether another device, the phone, is its master."""
+    uuid: str | None = None
+    """Its ACI, which stays when the number changes."""
     last_used: float | None = None
     """When signal-cli last wrote anything for it, in seconds since the epoch; `None` if unknown."""
 
@@ -47,15 +50,15 @@ def accounts_on_disk(config_dir: Path) -> Mapping[str, AccountOnDisk] | None:
         return {} if config_dir.is_dir() else None
     except (OSError, msgspec.MsgspecError):
         return None
-    return {entry.number: _look(data / Path(entry.path).name) for entry in index.accounts if entry.number}
+    return {entry.number: _look(entry, data / Path(entry.path).name) for entry in index.accounts if entry.number}
 
 
-def _look(file: Path) -> AccountOnDisk:
+def _look(entry: _Entry, file: Path) -> AccountOnDisk:
     try:
         account = msgspec.json.decode(file.read_bytes(), type=_Account)
     except (OSError, msgspec.MsgspecError):
         account = _Account()
-    return AccountOnDisk(registered=account.registered, linked=account.device_id != 1, last_used=_last_written(file))
+    return AccountOnDisk(registered=account.registered, linked=account.device_id != 1, uuid=entry.uuid, last_used=_last_written(file))
 
 
 def _last_written(file: Path) -> float | None:

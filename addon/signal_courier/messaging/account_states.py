@@ -43,6 +43,8 @@ class AccountReport:
     name: str | None
     """Of its profile; `None` if unknown or not set."""
     concerns: Sequence[Concern]
+    uuid: str | None = None
+    """Its ACI; `None` if unknown."""
     expires: float | None = None
     """When Signal will remove this linked device if it stays unused, in seconds since the epoch; while that is a concern."""
 
@@ -52,6 +54,7 @@ class _Profile:
     until: float
     known: bool
     name: str | None
+    uuid: str | None
 
 
 class AccountStates:
@@ -102,6 +105,7 @@ class AccountStates:
             linked=disk.linked if disk is not None else None,
             name=profile.name if profile is not None else None,
             concerns=concerns,
+            uuid=(disk.uuid if disk is not None else None) or (profile.uuid if profile is not None else None),
             expires=expires,
         )
 
@@ -118,7 +122,8 @@ class AccountStates:
         own = next((contact for contact in found if contact.number == number), None)
         profile = own.profile if own is not None else None
         name = _name(profile) if profile is not None else None
-        kept = self._profiles[number] = _Profile(time.monotonic() + _PROFILE_FRESH, profile is not None, name)
+        uuid = own.uuid if own is not None else None
+        kept = self._profiles[number] = _Profile(time.monotonic() + _PROFILE_FRESH, profile is not None, name, uuid)
         return kept
 
 

@@ -39,6 +39,7 @@ class AccountEntry(msgspec.Struct):
     name: Annotated[str | None, msgspec.Meta(description="Of its profile; null if unknown.")]
     trust: Annotated[TrustMode, msgspec.Meta(description="What happens when a safety number is new.")]
     problems: Annotated[list[ProblemDetails], msgspec.Meta(description="What a person should do something about.")]
+    uuid: Annotated[str | None, msgspec.Meta(description="Its ACI, which stays when the number changes; null if unknown.")] = None
 
 
 class Accounts(msgspec.Struct):
@@ -49,6 +50,7 @@ class Accounts(msgspec.Struct):
 
 ACCOUNT_EXAMPLE = {
     "number": ACCOUNT, "state": "ready", "linked": True, "name": "Home", "trust": "on-first-use", "problems": [],
+    "uuid": "aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa",
 }  # fmt: skip
 _STATES: dict[AccountState, StateName] = {
     AccountState.READY: "ready",
@@ -78,6 +80,7 @@ async def account_entry(services: Services, report: AccountReport) -> AccountEnt
         name=report.name,
         trust=await services.trust.mode(report.number),
         problems=problems,
+        uuid=report.uuid,
     )
 
 

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from signal_courier.engine.base import EngineState
+from signal_courier.engine.simulator.cast import uuid_of
 from tests.fakes.served import Service, served
 
 ACCOUNT, OTHER = "+4915100000001", "+4915100000002"
@@ -67,6 +68,19 @@ async def test_a_linked_device_that_was_idle_for_weeks_is_about_to_expire(tmp_pa
         assert (account["state"], account["linked"]) == ("offline", True)
         assert kinds(account) == ["account-offline", "device-expiring"]
         assert "in 4 days" in account["problems"][1]["detail"] or "in 5 days" in account["problems"][1]["detail"]
+
+
+async def test_an_account_is_told_with_its_aci(demo: Service, tmp_path: Path) -> None:
+    """Of what is loaded from what signal-cli knows, else from its files: whoever keeps an account knows it again under a new number."""
+    accounts = {account["number"]: account["uuid"] for account in (await demo.get("/api/v2/status")).json["accounts"]}
+    assert accounts == {ACCOUNT: uuid_of(ACCOUNT), OTHER: uuid_of(OTHER)}
+    folder = tmp_path / "elsewhere" / "config" / "data"
+    folder.mkdir(parents=True)
+    kept = {"path": "1", "number": ACCOUNT, "uuid": "11111111-1111-4111-8111-111111111111"}
+    (folder / "accounts.json").write_bytes(msgspec.json.encode({"version": 2, "accounts": [kept]}))
+    (folder / "1").write_bytes(msgspec.json.encode({"registered": True, "deviceId": 2}))
+    async with served(tmp_path / "elsewhere", {}, accounts=()) as service:
+        assert (await service.get(f"/api/v2/accounts/{ACCOUNT}")).json["uuid"] == kept["uuid"]
 
 
 async def test_an_unknown_account_is_a_problem(demo: Service) -> None:
