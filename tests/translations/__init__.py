@@ -1,0 +1,1 @@
+"""What people read: complete in every language, up to date, and there for every key that the integration uses."""
