@@ -141,7 +141,8 @@ class Conversations:
         account, everybody = key
         contacts = await self._commands.list_contacts(account, all_recipients=everybody)
         groups = await self._commands.list_groups(account)
-        names = {contact.uuid or contact.number: name for contact in contacts if (name := _name_of(contact))}
+        known = contacts if everybody or not groups else await self._commands.list_contacts(account, all_recipients=True)
+        names = {contact.uuid or contact.number: name for contact in known if (name := _name_of(contact))}
         found = [_of_person(contact, account) for contact in contacts]
         found += [_of_group(entry, names) for entry in groups]
         return sorted(found, key=lambda one: (folded(one.name), one.id))

@@ -69,10 +69,13 @@ class RequestResponse(msgspec.Struct, rename="camel", kw_only=True):
 
 @single("listContacts", ListContacts)
 def list_contacts(network: Network, account: Account, params: ListContacts) -> Json:
-    """The address book."""
+    """The address book; among all recipients is the account itself."""
+    known = account.contacts
+    if params.all_recipients and account.uuid not in known:
+        known = known | {account.uuid: Contact(listed=False)}
     wanted = {network.recipient(account, text).uuid for text in params.recipient}
     made: list[dict[str, Json]] = []
-    for uuid, contact in account.contacts.items():
+    for uuid, contact in known.items():
         person = network.person(uuid)
         shown = params.all_recipients or (contact.listed and not contact.hidden)
         named = params.name is None or params.name in {contact.name, person.name}
