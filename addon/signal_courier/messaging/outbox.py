@@ -154,6 +154,9 @@ class Outbox:
         """Told of every committed change of a message that is durable, and of every receipt."""
         self._last = 0
         self._done: dict[int, asyncio.Event] = {}
+        self._moved: dict[int, asyncio.Event] = {}
+        """Set, and forgotten, when a message has moved on for which somebody waits."""
+        self._watchers: dict[int, int] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     # -- life
@@ -209,8 +212,8 @@ class Outbox:
             Accepted: As the terms are, it is queued.
             KeyReused: The key of the terms belongs to another request.
         """
-        if terms is None:
-            return await self._send_at_once(account, recipients, what)
+        if terms is None or (terms.key is None and not terms.respond_async):
+            return await self._send_at_once(account, recipients, what, terms)
         if terms.key is not None:
             known = await self._table.key(terms.key.caller, terms.key.key, self._clock.now_ms() - DAY * 1000)
             if known is not None:
@@ -261,9 +264,8 @@ class Outbox:
             await self._files.drop(message.number)
             raise
         status = _status_now(message)
+        self._tell(status)
         self._queue.add(message)
-        if self.on_status is not None:
-            self.on_status(status)
         return status
 
     async def finished(self, identifier: str, timeout: float) -> MessageStatus:
@@ -274,6 +276,30 @@ class Outbox:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(event.wait(), timeout)
         return await self.get(identifier)
+
+    async def wait_until(self, identifier: str, least: DeliveryState, timeout: float) -> MessageStatus:
+        """Wait until everybody has come so far (sent, delivered, read) or nothing more can come of it, at most so many seconds.
+
+        Gives what there is to tell then. Raises `MissingThing`.
+        """
+        number = _number(identifier)
+        deadline = asyncio.get_running_loop().time() + timeout
+        while True:
+            moved = self._moved.setdefault(number, asyncio.Event())
+            self._watchers[number] = self._watchers.get(number, 0) + 1
+            try:
+                status = await self.get(identifier)
+                if _has_come(status, least):
+                    return status
+                async with asyncio.timeout_at(deadline):
+                    await moved.wait()
+            except TimeoutError:
+                return status
+            finally:
+                self._watchers[number] -= 1
+                if not self._watchers[number]:
+                    del self._watchers[number]
+                    self._moved.pop(number, None)
 
     # -- looking
 
@@ -363,18 +389,22 @@ class Outbox:
         self._last += 1
         return self._last
 
-    async def _send_at_once(self, account: str, recipients: Sequence[Recipient], what: Sendable) -> Outcome:
+    async def _send_at_once(self, account: str, recipients: Sequence[Recipient], what: Sendable, terms: Terms | None) -> Outcome:
         # The hot path: whatever can be done later is done when the history is written.
         place = object()
         self._evidence.in_flight[place] = (account, recipients)
         try:
             outcome = await self._delivery.send(account, recipients, what)
         except EngineError as error:
-            self._history.add(account, recipients, what, error)
+            number = self._history.add(account, recipients, what, error)
+            if terms is not None and number is not None:
+                terms.message = message_id(number)
             raise
         finally:
             del self._evidence.in_flight[place]
-        self._history.add(account, recipients, what, outcome)
+        number = self._history.add(account, recipients, what, outcome)
+        if terms is not None and number is not None:
+            terms.message = message_id(number)
         return outcome
 
     async def _send_once(self, account: str, recipients: Sequence[Recipient], what: Sendable, terms: Terms) -> Outcome:
@@ -470,8 +500,13 @@ class Outbox:
     def _changed(self, message: Outgoing) -> None:
         if not message.is_open and (done := self._done.pop(message.number, None)) is not None:
             done.set()
+        self._tell(_status_now(message))
+
+    def _tell(self, status: MessageStatus) -> None:
+        if self._moved and (moved := self._moved.pop(message_number(status.id) or 0, None)) is not None:
+            moved.set()
         if self.on_status is not None:
-            self.on_status(_status_now(message))
+            self.on_status(status)
 
     def _entries_sent(self, message: Outgoing, entries: Sequence[Entry]) -> None:
         self._named((message.account, entry.timestamp) for entry in entries if entry.timestamp is not None)
@@ -504,9 +539,9 @@ class Outbox:
             else:
                 await self._table.settle([doubt.entry.row(doubt.message)])
                 changed = (*changed, doubt.message)
-        if self.on_status is not None and changed:
+        if changed:
             for message, rows in await self._table.get(list(dict.fromkeys(changed))):
-                self.on_status(status_of(message, rows))
+                self._tell(status_of(message, rows))
 
     def _follow(self, confirmations: Sequence[Confirmation], now: int) -> None:
         """Let open messages, some of whose recipients have theirs already, know too."""
@@ -604,6 +639,18 @@ def status_event(status: MessageStatus) -> Event:
     told = Status(message=status.id, state=status.state, recipients=status.recipients, kind=status.kind, timestamp=status.timestamp)
     changed = max((one.changed_at for one in status.recipients), default=status.created_at)
     return Event(id=0, type=EventType.STATUS, account=status.account, time=changed, status=told)
+
+
+_LADDER: Final = (DeliveryState.SENT, DeliveryState.DELIVERED, DeliveryState.READ)
+
+
+def _has_come(status: MessageStatus, least: DeliveryState) -> bool:
+    """Whether everybody whom it can reach has it, so far at least."""
+    if status.state.is_open:
+        return False
+    members = {one.group for one in status.recipients if one.group is not None}
+    people = [one.state for one in status.recipients if one.recipient not in members]
+    return all(_LADDER.index(state) >= _LADDER.index(least) for state in people if state.is_reached)
 
 
 def _all_there(files: Sequence[str]) -> bool:

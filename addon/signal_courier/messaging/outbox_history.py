@@ -52,19 +52,22 @@ class History:
         self._enough = asyncio.Event()
         self._writing = asyncio.Lock()
 
-    def add(self, account: str, recipients: Sequence[Recipient], what: Sendable, end: Outcome | EngineError) -> None:
-        """Note what became of a send. Signs of typing and receipts are no history.
+    def add(self, account: str, recipients: Sequence[Recipient], what: Sendable, end: Outcome | EngineError) -> int | None:
+        """Note what became of a send; gives the message's number. Signs of typing and receipts are no history, and have none.
 
         The rows are made at once: they are small, and what they are made of need not be kept for long.
         """
         self._pace.note(account, time.monotonic())
         if isinstance(what, _PASSING):
-            return
+            return None
         waiting = len(self._messages)
+        number = None
         if waiting < _MOST:
-            _note(account, recipients, what, end, self._number(), int(time.time() * 1000), self._messages, self._recipients)
+            number = self._number()
+            _note(account, recipients, what, end, number, int(time.time() * 1000), self._messages, self._recipients)
         if waiting in (0, _ENOUGH):
             (self._enough if waiting else self._some).set()
+        return number
 
     async def run(self) -> None:
         """Write for ever."""

@@ -110,6 +110,8 @@ class Queue:
         """The open ones, by number."""
         self._parts: dict[int, list[_Part]] = {}
         self._lanes: dict[tuple[str, str], deque[_Part]] = {}
+        self._parked: set[tuple[str, str]] = set()
+        """Lanes whose first one is parked, and with it all others."""
         self._due: list[tuple[float, int, _Part]] = []
         self._ends: list[tuple[float, int, _Part]] = []
         self._order = itertools.count()
@@ -148,10 +150,11 @@ class Queue:
                     self._hurry(part)
 
     def hurry(self, number: int) -> None:
-        """Try a waiting message as soon as its turn comes."""
+        """Try a waiting message now: first of all, those before it in its conversations."""
         for part in self._parts.get(number, ()):
-            if not part.busy:
-                self._hurry(part)
+            for first in {id(self._lanes[lane][0]): self._lanes[lane][0] for lane in part.lanes}.values():
+                if not first.busy:
+                    self._hurry(first)
 
     async def cancel(self, number: int) -> None:
         """Take back what is not being sent yet."""
@@ -224,6 +227,12 @@ class Queue:
             self._lanes.setdefault(lane, deque()).append(part)
         self._watch_end(part)
         self._consider(part)
+        for lane in part.lanes:
+            if self._lanes[lane][0] is part:
+                if any(entry.state is DeliveryState.PARKED and entry.lane == lane[1] for entry in part.entries):
+                    self._parked.add(lane)
+            elif lane in self._parked and not self._lanes[lane][0].busy:
+                self._tell_waiting(lane, [part], parked=True)
 
     def _consider(self, part: _Part) -> None:
         """Plan a part if it is the first in all of its lanes."""
@@ -253,11 +262,33 @@ class Queue:
                     queue.insert(place, heir)
             if not queue:
                 del self._lanes[lane]
+                self._parked.discard(lane)
             else:
                 self._consider(queue[0])
+                if place:
+                    continue
+                left = [entry for heir in heirs for entry in heir.entries if entry.lane == lane[1]]
+                if any(entry.state is DeliveryState.PARKED for entry in left):
+                    self._tell_waiting(lane, list(queue)[1:], parked=True)
+                elif lane in self._parked:
+                    self._tell_waiting(lane, list(queue)[1 if left else 0 :], parked=False)
         for heir in heirs:
             self._watch_end(heir)
             self._consider(heir)
+
+    def _tell_waiting(self, lane: tuple[str, str], parts: Iterable[_Part], *, parked: bool) -> None:
+        """Those who stand behind somebody who is parked are so for the same reason, until the lane moves again."""
+        head = next(entry for entry in self._lanes[lane][0].entries if entry.lane == lane[1])
+        (self._parked.add if parked else self._parked.discard)(lane)
+        state, reason, tokens = (DeliveryState.PARKED, head.reason, head.tokens) if parked else (DeliveryState.QUEUED, None, ())
+        now = self._clock.now_ms()
+        for part in parts:
+            changed = [entry for entry in part.entries if entry.lane == lane[1] and (entry.state, entry.tokens) != (state, tokens)]
+            for entry in changed:
+                entry.move(state, now, reason)
+                entry.tokens = tokens
+            if changed and not part.busy:
+                self._spawn(self._save(part.message, changed))
 
     def _watch_end(self, part: _Part) -> None:
         if not part.message.once and part.message.expires_at is not None:

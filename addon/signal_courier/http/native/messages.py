@@ -217,13 +217,33 @@ async def list_messages(call: Call[None, HistoryQuery]) -> web.StreamResponse:
     return json_answer(_Found(found))
 
 
+class WaitQuery(msgspec.Struct):
+    """How long to wait, and for what."""
+
+    wait: Annotated[int, msgspec.Meta(description="Seconds, at most 600.")] = 0
+    until: Annotated[
+        str, msgspec.Meta(description="`sent`, `delivered` or `read`: by everybody whom it reaches at all.", examples=["delivered"])
+    ] = "sent"
+
+
 @routes.add(
-    "GET", "/api/v2/messages/{message}", scope=Scope.SEND, accounts=Reach.CHECKED,
-    answers=[Answer(200, "Where it is, for each recipient.", MessageEntry, example=_STATUS), MISSING],
+    "GET", "/api/v2/messages/{message}", scope=Scope.SEND, accounts=Reach.CHECKED, query=WaitQuery,
+    answers=[Answer(200, "Where it is, for each recipient.", MessageEntry, example=_STATUS), INVALID, MISSING],
 )  # fmt: skip
-async def get_message(call: Call[None, None]) -> web.StreamResponse:
-    """Show what became of a message."""
-    return json_answer(await _status(call))
+async def get_message(call: Call[None, WaitQuery]) -> web.StreamResponse:
+    """Show what became of a message, with `wait` as soon as it has come so far.
+
+    The answer comes when everybody has it (or nothing more can come of it), or when the time is over: look at `state`.
+    """
+    wait, until = call.query.wait, call.query.until
+    if not 0 <= wait <= _LONGEST_WAIT:
+        raise InvalidValue("wait", f"wait: between 0 and {_LONGEST_WAIT} seconds")
+    if until not in ("sent", "delivered", "read"):
+        raise InvalidValue("until", "until: it can be 'sent', 'delivered' or 'read'")
+    status = await _status(call)
+    if wait:
+        status = await call.services.outbox.wait_until(status.id, DeliveryState(until), float(wait))
+    return json_answer(status)
 
 
 @routes.add(

@@ -149,6 +149,7 @@ class ProblemDetails(msgspec.Struct, kw_only=True, omit_defaults=True):
     challenge_tokens: Annotated[Sequence[str], msgspec.Meta(description="What `POST /api/v2/accounts/{number}/challenge` takes.")] = ()
     lock_hours: Annotated[int | None, msgspec.Meta(description="Hours until the PIN's lock ends by itself.")] = None
     recipients: Annotated[Sequence[str], msgspec.Meta(description="The recipients concerned.")] = ()
+    message: Annotated[str | None, msgspec.Meta(description="The id of the message that was not sent; it can be tried again.")] = None
 
 
 class ProblemFound(Exception):

@@ -6,13 +6,15 @@ from typing import Annotated
 import msgspec
 from aiohttp import web
 
-from signal_courier.engine.errors import SendResult
+from signal_courier.engine.errors import EngineError, SendResult
 from signal_courier.http.answers import json_answer
 from signal_courier.http.call import Call
 from signal_courier.http.native.common import ACCOUNT, INVALID, PERSON, PERSON_UUID, REFUSED, TIMESTAMP, trouble
+from signal_courier.http.native.problems import ProblemFound, problem_of
 from signal_courier.http.once import MessageAccepted
 from signal_courier.http.routing import Answer
 from signal_courier.messaging.delivery import SUCCESS, Outcome
+from signal_courier.messaging.outbox import Terms
 from signal_courier.model.errors import InvalidValue
 from signal_courier.model.messages import Sendable
 from signal_courier.model.outbox import DeliveryState
@@ -33,6 +35,7 @@ class SentTo(msgspec.Struct, kw_only=True):
 class SentEntry(msgspec.Struct, kw_only=True):
     """Something that was sent."""
 
+    id: Annotated[str | None, msgspec.Meta(description="For `GET /api/v2/messages/{message}`; null for what is not kept, like a receipt.")]
     account: str
     timestamp: Annotated[int, msgspec.Meta(description="Its name from now on, for quotes, edits, reactions and deletion.")]
     recipients: list[SentTo]
@@ -42,7 +45,7 @@ class SentEntry(msgspec.Struct, kw_only=True):
 
 
 EXAMPLE = {
-    "account": ACCOUNT, "timestamp": TIMESTAMP, "challenge_tokens": [],
+    "id": "msg_42", "account": ACCOUNT, "timestamp": TIMESTAMP, "challenge_tokens": [],
     "recipients": [
         {"recipient": PERSON_UUID, "state": "sent", "uuid": PERSON_UUID, "number": PERSON, "group": None, "reason": None}
     ],
@@ -71,9 +74,18 @@ def recipients_of(texts: Sequence[str]) -> list[Recipient]:
 
 
 async def send[B, Q](call: Call[B, Q], account: str, recipients: Sequence[Recipient], what: Sendable) -> SentEntry:
-    """Send something, and tell what became of it. Raises as `Call.send`."""
-    outcome = await call.send(account, recipients, what)
-    return SentEntry(account=account, timestamp=outcome.timestamp, recipients=_sent_to(outcome), challenge_tokens=outcome.tokens)
+    """Send something, and tell what became of it.
+
+    Raises as `Call.send`; where nobody was reached `ProblemFound`, with the message's id.
+    """
+    terms = call.terms = call.terms or Terms()
+    try:
+        outcome = await call.send(account, recipients, what)
+    except EngineError as error:
+        raise ProblemFound(msgspec.structs.replace(problem_of(error, account), message=terms.message)) from error
+    return SentEntry(
+        id=terms.message, account=account, timestamp=outcome.timestamp, recipients=_sent_to(outcome), challenge_tokens=outcome.tokens
+    )
 
 
 async def send_and_tell[B, Q](call: Call[B, Q], account: str, recipients: Sequence[Recipient], what: Sendable) -> web.Response:
