@@ -1,0 +1,102 @@
+"""Signal Courier: Signal messages in Home Assistant, over the service of the same name."""
+
+from typing import Final
+
+from homeassistant.const import CONF_TOKEN, CONF_URL, CONF_VERIFY_SSL, Platform
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.exceptions import ConfigEntryAuthFailed, ConfigEntryError, ConfigEntryNotReady
+from homeassistant.helpers import config_validation as cv, device_registry as dr
+from homeassistant.helpers.aiohttp_client import async_get_clientsession
+from homeassistant.helpers.typing import ConfigType
+
+from .client import CourierError, SignalCourierClient, Unauthorized
+from .client.events import Event
+from .const import CONF_ACCOUNT, CONF_LATE_AFTER, DEFAULT_LATE_AFTER, DOMAIN, LOGGER
+from .conversations import ConversationDirectory
+from .coordinator import AllowList, SignalCourierConfigEntry, SignalCourierCoordinator, SignalCourierData
+from .entity import account_device
+from .events import EventHub
+
+PLATFORMS: Final = [Platform.BINARY_SENSOR]
+CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
+
+
+async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
+    """Set up what all config entries share."""
+    return True
+
+
+async def async_setup_entry(hass: HomeAssistant, entry: SignalCourierConfigEntry) -> bool:
+    """Set up an account."""
+    client = client_of(hass, entry)
+    coordinator = SignalCourierCoordinator(hass, entry, client)
+    await coordinator.async_config_entry_first_refresh()
+    if coordinator.account is None:
+        raise ConfigEntryError(
+            translation_domain=DOMAIN, translation_key="account_missing", translation_placeholders={"account": entry.data[CONF_ACCOUNT]}
+        )
+    conversations = ConversationDirectory(hass, client)
+    events = EventHub(
+        hass,
+        client,
+        consumer_of(entry),
+        late_after=entry.options.get(CONF_LATE_AFTER, DEFAULT_LATE_AFTER),
+        is_allowed=AllowList(entry, conversations),
+        on_connected=coordinator.async_connected,
+        on_lost=coordinator.async_lost,
+    )
+    try:
+        await conversations.async_refresh()
+        await events.async_prepare()
+    except Unauthorized as error:
+        raise ConfigEntryAuthFailed(translation_domain=DOMAIN, translation_key="problem_unauthorized") from error
+    except CourierError as error:
+        raise ConfigEntryNotReady(
+            translation_domain=DOMAIN, translation_key="cannot_connect", translation_placeholders={"error": str(error)}
+        ) from error
+    entry.runtime_data = SignalCourierData(client, coordinator, conversations, events, entry.unique_id or entry.data[CONF_ACCOUNT])
+    dr.async_get(hass).async_get_or_create(config_entry_id=entry.entry_id, **account_device(entry))
+
+    @callback
+    def notice(event: Event) -> None:
+        conversations.async_notice(event)
+        coordinator.async_notice(event)
+
+    entry.async_on_unload(events.async_subscribe(notice))
+    entry.async_on_unload(conversations.async_shutdown)
+    await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
+    entry.async_on_unload(events.async_start())
+    entry.async_on_unload(entry.add_update_listener(_async_reload))
+    return True
+
+
+async def async_unload_entry(hass: HomeAssistant, entry: SignalCourierConfigEntry) -> bool:
+    """Unload an account: the stream ends, what was handed on is acknowledged."""
+    if not await hass.config_entries.async_unload_platforms(entry, PLATFORMS):
+        return False
+    await entry.runtime_data.events.async_stop()
+    return True
+
+
+async def async_remove_entry(hass: HomeAssistant, entry: SignalCourierConfigEntry) -> None:
+    """Leave nothing behind: the service shall keep nothing for us, nor shall we. The account stays at the service."""
+    await EventHub.async_forget(hass, consumer_of(entry))
+    try:
+        await client_of(hass, entry).events.delete_consumer(consumer_of(entry))
+    except CourierError as error:
+        LOGGER.debug("The consumer %s could not be deleted: %s", consumer_of(entry), error)
+
+
+def client_of(hass: HomeAssistant, entry: SignalCourierConfigEntry) -> SignalCourierClient:
+    """A client for the entry's account."""
+    session = async_get_clientsession(hass, verify_ssl=entry.data.get(CONF_VERIFY_SSL, True))
+    return SignalCourierClient(session, entry.data[CONF_URL], token=entry.data.get(CONF_TOKEN), account=entry.data[CONF_ACCOUNT])
+
+
+def consumer_of(entry: SignalCourierConfigEntry) -> str:
+    """The name under which the service keeps how far the entry has come."""
+    return f"home-assistant-{entry.entry_id}"
+
+
+async def _async_reload(hass: HomeAssistant, entry: SignalCourierConfigEntry) -> None:
+    await hass.config_entries.async_reload(entry.entry_id)

@@ -1,0 +1,138 @@
+"""Messages, reactions, polls, receipts: everything that is sent, and what became of it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final, TypedDict, Unpack
+
+from .events import Event
+from .models import OutboxMessage, Sent
+from .transport import DEADLINE, Transport, read, read_all, segment
+
+LONGEST_WAIT: Final = 600
+"""Seconds."""
+
+
+class MessageOptions(TypedDict, total=False):
+    """What a message can have beside its text; what is `None` counts as left out."""
+
+    text_mode: str | None
+    """`styled`: `*italic*`, `**bold**`, `~struck~`, `||spoiler||`; normal."""
+    styles: Sequence[Mapping[str, object]] | None
+    """`{"start", "length", "style"}` in UTF-16 units."""
+    mentions: Sequence[Mapping[str, object]] | None
+    """`{"start", "length", "recipient"}`."""
+    attachments: Sequence[str] | None
+    """Each the id of an upload or a received attachment, or base64."""
+    quote: Mapping[str, object] | None
+    """`{"timestamp", "author", "text"}`."""
+    preview: Mapping[str, object] | None
+    """`{"url", "title", "description", "image"}`; the text must hold the url."""
+    sticker: str | None
+    """`pack:number`."""
+    edit: int | None
+    """Timestamp of the message whose place it takes."""
+    story: Mapping[str, object] | None
+    view_once: bool | None
+    voice_note: bool | None
+    silent: bool | None
+    """The phone is not woken."""
+    wait: int | None
+    """Seconds that the answer may take; the message is on disk first, and tried until it is sent or `expires_in` is over."""
+    expires_in: int | None
+    """With `wait`: seconds for which it is tried."""
+
+
+class Messages:
+    """`/api/v2/messages` and its neighbours. A conversation is named by UUID, number, username or `group.…`."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    async def send(
+        self, recipients: Sequence[str], *, text: str = "", idempotency_key: str | None = None, **options: Unpack[MessageOptions]
+    ) -> Sent:
+        """Send a message to people and groups.
+
+        Without `wait` it is tried once, now; with it, the answer may be `Sent.is_waiting`, with an id. What became of it for whom is in
+        `recipients`.
+
+        Raises `Problem` where nobody was reached: `RateLimited`, `UntrustedIdentity`, kind `not-on-signal`, …
+        """
+        wait = options.get("wait") or 0
+        body = {"recipients": list(recipients), "text": text, **options, **self._transport.whose()}
+        return await self._send("/api/v2/messages", body, idempotency_key, DEADLINE + wait)
+
+    async def edit(self, conversation: str, timestamp: int, text: str, **options: Unpack[MessageOptions]) -> Sent:
+        """Change an own message."""
+        return await self.send([conversation], text=text, **{**options, "edit": timestamp})
+
+    async def delete(self, conversation: str, timestamp: int) -> Sent:
+        """Delete an own message for everybody, within a day."""
+        return await self._about("/api/v2/deletions", conversation, timestamp=timestamp)
+
+    async def react(self, conversation: str, *, author: str, timestamp: int, emoji: str, remove: bool = False) -> Sent:
+        """React to a message, or take the reaction back."""
+        return await self._about("/api/v2/reactions", conversation, author=author, timestamp=timestamp, emoji=emoji, remove=remove)
+
+    async def send_poll(self, conversation: str, question: str, options: Sequence[str], *, multiple: bool = False) -> Sent:
+        """Ask a question with a choice of 2 to 100 options. Raises `Unsupported` where signal-cli is too old."""
+        return await self._about("/api/v2/polls", conversation, question=question, options=list(options), multiple=multiple)
+
+    async def vote(self, conversation: str, *, author: str, timestamp: int, options: Sequence[int]) -> Sent:
+        """Vote in a poll; `options` are indexes, none takes the vote back."""
+        return await self._about("/api/v2/polls/votes", conversation, author=author, timestamp=timestamp, options=list(options))
+
+    async def close_poll(self, conversation: str, timestamp: int) -> Sent:
+        """Close an own poll."""
+        return await self._about("/api/v2/polls/end", conversation, timestamp=timestamp)
+
+    async def send_receipts(self, author: str, timestamps: Sequence[int], *, kind: str = "read") -> None:
+        """Tell somebody that their messages were read (or `viewed`)."""
+        body = {"author": author, "timestamps": list(timestamps), "kind": kind, **self._transport.whose()}
+        await self._transport.call("POST", "/api/v2/receipts", body)
+
+    async def set_typing(self, conversation: str, *, stop: bool = False) -> None:
+        """Show that something is being typed (for 15 seconds), or no longer."""
+        await self._transport.call("POST", "/api/v2/typing", {"conversation": conversation, "stop": stop, **self._transport.whose()})
+
+    async def get(self, message: str) -> OutboxMessage:
+        """What became of a message (`msg_…`). Raises `NotFound`."""
+        return read(OutboxMessage, await self._transport.call("GET", self._path(message)))
+
+    async def all(
+        self, *, conversation: str | None = None, before: str | None = None, limit: int = 50, open_only: bool = False
+    ) -> list[OutboxMessage]:
+        """What was sent, or waits; the newest first."""
+        query = {
+            "conversation": conversation, "before": before, "limit": limit, "open": open_only or None, "account": self._transport.account,
+        }  # fmt: skip
+        return read_all(OutboxMessage, await self._transport.call("GET", "/api/v2/messages", query=query), "messages")
+
+    async def cancel(self, message: str) -> OutboxMessage:
+        """Take back what is not being sent yet. Raises `NotFound`."""
+        return read(OutboxMessage, await self._transport.call("DELETE", self._path(message)))
+
+    async def retry(self, message: str) -> OutboxMessage:
+        """Try again for all whom it did not reach. Raises `NotFound`."""
+        return read(OutboxMessage, await self._transport.call("POST", self._path(message) + "/retry"))
+
+    async def received(
+        self, *, conversation: str | None = None, after: int = 0, limit: int = 100, types: Sequence[str] = ()
+    ) -> tuple[list[Event], int]:
+        """A page of events that the service still has, oldest first, behind the id `after`; and the position for the next page."""
+        query = {
+            "wait": 0, "after": after, "limit": limit, "conversation": conversation, "types": ",".join(types),
+            "account": self._transport.account,
+        }  # fmt: skip
+        answer = await self._transport.call("GET", "/api/v2/events", query=query)
+        position = answer.get("position")
+        return read_all(Event, answer, "events"), position if isinstance(position, int) else after
+
+    async def _about(self, path: str, conversation: str, **members: object) -> Sent:
+        return await self._send(path, {"conversation": conversation, **members, **self._transport.whose()})
+
+    async def _send(self, path: str, body: Mapping[str, object], key: str | None = None, deadline: float = DEADLINE) -> Sent:
+        headers = {"Idempotency-Key": key} if key else None
+        return read(Sent, await self._transport.call("POST", path, body, headers=headers, deadline=deadline))
+
+    def _path(self, message: str) -> str:
+        return f"/api/v2/messages/{segment(message)}"

@@ -1,0 +1,29 @@
+"""Names that several modules of the integration share."""
+
+import logging
+from typing import Final
+
+DOMAIN: Final = "signal_courier"
+NAME: Final = "Signal Courier"
+LOGGER: Final = logging.getLogger(__package__)
+
+CONF_ACCOUNT: Final = "account"
+"""In `entry.data`: the account's number, `+…`. Beside it: `url`, `token`, `verify_ssl` (Home Assistant's own names)."""
+CONF_INSTANCE: Final = "instance"
+"""In `entry.data`: the service's own id, where it tells one."""
+
+CONF_ALLOWED_SENDERS: Final = "allowed_senders"
+"""In `entry.options`: conversation ids, UUIDs and numbers whose messages may trigger something. Without the option: everybody whom the account
+has among its contacts, and its groups' members in the conversations that were added as subentries."""
+CONF_LATE_AFTER: Final = "late_after"
+"""In `entry.options`: seconds after which what arrives is told as late."""
+DEFAULT_LATE_AFTER: Final = 300
+CONF_READ_RECEIPTS: Final = "read_receipts"
+CONF_TYPING: Final = "typing"
+CONF_DOWNLOAD_ATTACHMENTS: Final = "download_attachments"
+
+SUBENTRY_CONVERSATION: Final = "conversation"
+"""Type of the subentries; `unique_id` is the conversation's id."""
+CONF_CONVERSATION_ID: Final = "conversation_id"
+CONF_KIND: Final = "kind"
+"""In a subentry's data: person, group or self. Beside it: `name`."""

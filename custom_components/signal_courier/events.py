@@ -1,0 +1,248 @@
+"""The push stream: everything that happens to the account, once, in order, to whoever subscribed.
+
+    unsubscribe = data.events.async_subscribe(on_event, types={"message"}, conversation_id=conversation_id)
+
+    @callback
+    def on_event(event: CourierEvent) -> None:
+        if event.late or not event.allowed: return
+
+Callbacks are `@callback` functions: they run one after the other in the order of subscription, and must not block. What takes longer they start as
+a task. An exception of one is logged and does not concern the others. An event is acknowledged to the service after all callbacks ran for it:
+after a restart, or an outage of either side, the stream goes on behind it. It begins when Home Assistant has started, so that automations are
+there for what arrived meanwhile.
+"""
+
+import asyncio
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, fields
+import random
+from typing import Any, Final
+
+from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
+from homeassistant.helpers.start import async_at_started
+from homeassistant.helpers.storage import Store
+from homeassistant.util import dt as dt_util
+
+from .client import CourierError, SignalCourierClient, Unauthorized, Unreachable
+from .client.events import Event
+from .client.stream import EventStream
+from .const import DOMAIN, LOGGER
+
+_FIRST_PAUSE: Final = 0.5
+_LONGEST_PAUSE: Final = 60.0
+"""Seconds between two attempts to connect: doubled each time, and shortened by up to a half by chance."""
+_ACK_DELAY: Final = 0.05
+"""Seconds for which acknowledgements are collected."""
+_TURN: Final = 25
+"""Events after which everybody else gets a turn."""
+_SETTLE: Final = 10.0
+"""Seconds that what starts with Home Assistant has to get ready."""
+_SAVE_DELAY: Final = 5.0
+_STORE_VERSION: Final = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class CourierEvent(Event):
+    """An event of the service, and what this side thinks of it."""
+
+    late: bool = False
+    """It is older than the option allows (`late_after`): tell of it, but let it trigger nothing unless that is asked for."""
+    allowed: bool = True
+    """Whether its sender may trigger anything: on the allow-list, or the account itself, or the service."""
+
+
+type EventCallback = Callable[[CourierEvent], None]
+type Judge = Callable[[Event], bool]
+"""Tells whether the sender of an event may trigger anything."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Subscription:
+    run: EventCallback
+    types: frozenset[str] | None
+    conversation_id: str | None
+
+    def wants(self, event: Event) -> bool:
+        if self.types is not None and event.type not in self.types:
+            return False
+        return self.conversation_id is None or (event.conversation is not None and event.conversation.id == self.conversation_id)
+
+
+class EventHub:
+    """Follows the events of one account, and hands them on.
+
+    Args:
+        consumer: the name under which the service keeps the position.
+        late_after: seconds after which an event is late.
+        is_allowed: see `Judge`.
+        on_connected, on_lost: told of each change; the connection is lost when it ends, or cannot be made.
+    """
+
+    def __init__(
+        self,
+        hass: HomeAssistant,
+        client: SignalCourierClient,
+        consumer: str,
+        *,
+        late_after: float,
+        is_allowed: Judge,
+        on_connected: Callable[[], None],
+        on_lost: Callable[[CourierError], None],
+    ) -> None:
+        self.connected = False
+        """Whether the stream flows now."""
+        self.position = 0
+        """Id of the last event that was handed on; 0 before the first."""
+        self._hass = hass
+        self._client = client
+        self._consumer = consumer
+        self._late_after = late_after
+        self._is_allowed = is_allowed
+        self._on_connected = on_connected
+        self._on_lost = on_lost
+        self._subscriptions: list[_Subscription] = []
+        self._store = _store(hass, consumer)
+        self._task: asyncio.Task[None] | None = None
+        self._acknowledged = 0
+
+    # -- for everybody
+
+    @callback
+    def async_subscribe(
+        self, run: EventCallback, *, types: Collection[str] | None = None, conversation_id: str | None = None
+    ) -> CALLBACK_TYPE:
+        """Have `run` called for every event of these types and of this conversation (`None` = all); gives what ends it."""
+        subscription = _Subscription(run, None if types is None else frozenset(types), conversation_id)
+        self._subscriptions.append(subscription)
+
+        @callback
+        def unsubscribe() -> None:
+            if subscription in self._subscriptions:
+                self._subscriptions.remove(subscription)
+
+        return unsubscribe
+
+    # -- for __init__
+
+    async def async_prepare(self) -> None:
+        """Make the consumer, so that from now on everything waits for us. Raises `CourierError`."""
+        if not self.position:
+            stored = await self._store.async_load()
+            self.position = (stored or {}).get("position", 0)
+        consumer = await self._client.events.make_consumer(self._consumer, after=self.position or None)
+        if not consumer.position <= self.position <= consumer.head:  # new here, or another database there
+            self.position = consumer.position
+
+    @callback
+    def async_start(self) -> CALLBACK_TYPE:
+        """Begin as soon as Home Assistant has started; gives what takes that back."""
+
+        async def begin(hass: HomeAssistant) -> None:
+            self._task = hass.async_create_background_task(self._run(), f"{DOMAIN} events {self._consumer}")
+
+        return async_at_started(self._hass, begin)
+
+    async def async_stop(self) -> None:
+        """End the stream; what was handed on is acknowledged first."""
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            await asyncio.wait([task])
+        await self._store.async_save({"position": self.position})
+
+    @staticmethod
+    async def async_forget(hass: HomeAssistant, consumer: str) -> None:
+        """Delete what is kept here of a consumer's position."""
+        await _store(hass, consumer).async_remove()
+
+    # -- the stream
+
+    async def _run(self) -> None:
+        try:
+            async with asyncio.timeout(_SETTLE):
+                await self._hass.async_block_till_done()
+        except TimeoutError:
+            pass
+        pause = _FIRST_PAUSE
+        while True:
+            try:
+                await self.async_prepare()
+                async with self._client.events.follow(self._consumer) as stream:
+                    pause = _FIRST_PAUSE
+                    self._tell_connected()
+                    await self._follow(stream)
+            except CourierError as error:
+                self._tell_lost(error)
+                if isinstance(error, Unauthorized):
+                    pause = _LONGEST_PAUSE
+            await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311  # so that many do not come back at once
+            pause = min(pause * 2, _LONGEST_PAUSE)
+
+    async def _follow(self, stream: EventStream) -> None:
+        """Hand on what comes. Raises `CourierError` when it ends."""
+        acknowledging = self._hass.async_create_background_task(self._acknowledge(stream), f"{DOMAIN} acknowledgements")
+        self._acknowledged = self.position
+        count = missed = 0
+        try:
+            async for event in stream:
+                if stream.missed > missed:
+                    LOGGER.warning("%s events were removed at the service before Home Assistant could get them", stream.missed - missed)
+                    missed = stream.missed
+                if event.id > self.position:
+                    self._hand_on(event)
+                    self.position = event.id
+                    self._store.async_delay_save(self._stored, _SAVE_DELAY)
+                count += 1
+                if not count % _TURN:
+                    await asyncio.sleep(0)
+        finally:
+            acknowledging.cancel()
+            await asyncio.wait([acknowledging])
+            await self._acknowledge_now(stream)
+
+    def _stored(self) -> dict[str, int]:
+        return {"position": self.position}
+
+    async def _acknowledge(self, stream: EventStream) -> None:
+        while True:
+            await asyncio.sleep(_ACK_DELAY)
+            await self._acknowledge_now(stream)
+
+    async def _acknowledge_now(self, stream: EventStream) -> None:
+        position = self.position
+        if position > self._acknowledged:
+            try:
+                await stream.acknowledge(position)
+            except Unreachable:
+                return
+            self._acknowledged = position
+
+    @callback
+    def _hand_on(self, event: Event) -> None:
+        told = self._judged(event)
+        for subscription in tuple(self._subscriptions):
+            if subscription.wants(told):
+                try:
+                    subscription.run(told)
+                except Exception:  # noqa: BLE001  # whoever subscribed; the others must not suffer
+                    LOGGER.exception("A subscriber failed with the event %s (%s)", told.id, told.type)
+
+    def _judged(self, event: Event) -> CourierEvent:
+        age = dt_util.utcnow().timestamp() - event.time / 1000
+        members: dict[str, Any] = {name: getattr(event, name) for name in _MEMBERS}
+        return CourierEvent(**members, late=age > self._late_after, allowed=self._is_allowed(event))
+
+    def _tell_connected(self) -> None:
+        self.connected = True
+        self._on_connected()
+
+    def _tell_lost(self, error: CourierError) -> None:
+        self.connected = False
+        self._on_lost(error)
+
+
+_MEMBERS: Final = tuple(one.name for one in fields(Event))
+
+
+def _store(hass: HomeAssistant, consumer: str) -> Store[dict[str, int]]:
+    return Store(hass, _STORE_VERSION, f"{DOMAIN}.{consumer}")
