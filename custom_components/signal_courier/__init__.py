@@ -5,7 +5,8 @@ from typing import Final
 from homeassistant.const import CONF_TOKEN, CONF_URL, CONF_VERIFY_SSL, Platform
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.exceptions import ConfigEntryAuthFailed, ConfigEntryError, ConfigEntryNotReady
-from homeassistant.helpers import config_validation as cv, device_registry as dr
+from homeassistant.helpers import config_validation as cv
+from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
 from homeassistant.helpers.typing import ConfigType
 
@@ -39,6 +40,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: SignalCourierConfigEntry
     events = EventHub(
         hass,
         client,
+        entry.entry_id,
         consumer_of(entry),
         late_after=entry.options.get(CONF_LATE_AFTER, DEFAULT_LATE_AFTER),
         is_allowed=AllowList(entry, conversations),

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any, override
 
 import probatio
-
 from homeassistant.config_entries import ConfigFlow, ConfigFlowResult
 from homeassistant.const import CONF_TOKEN, CONF_URL, CONF_VERIFY_SSL
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
@@ -50,13 +49,15 @@ class SignalCourierConfigFlow(ConfigFlow, domain=DOMAIN):
                     return await self.async_step_account()
                 errors["base"] = "no_account"
         schema = self.add_suggested_values_to_schema(_CONNECTION, user_input)
-        return self.async_show_form(step_id="user", data_schema=schema, errors=errors)
+        return self.async_show_form(
+            step_id="user", data_schema=schema, errors=errors, description_placeholders={"example": "http://192.168.1.10:8080"}
+        )
 
     async def async_step_account(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Ask for the account."""
         if user_input is not None:
             number: str = user_input[CONF_ACCOUNT]
-            await self.async_set_unique_id(await self._unique_id(number))
+            await self.async_set_unique_id(self._accounts[number].uuid or number)
             self._abort_if_unique_id_configured()
             data = {**self._connection, CONF_ACCOUNT: number, CONF_INSTANCE: self._instance}
             return self.async_create_entry(title=self._accounts[number].name or number, data=data)
@@ -66,14 +67,6 @@ class SignalCourierConfigFlow(ConfigFlow, domain=DOMAIN):
         schema = probatio.Schema({probatio.Required(CONF_ACCOUNT): SelectSelector(SelectSelectorConfig(options=options))})
         return self.async_show_form(step_id="account", data_schema=schema)
 
-    async def _unique_id(self, number: str) -> str:
-        """The account's UUID; its number where that is not known."""
-        try:
-            own = await self._client(number).conversations.all(kind="self")
-        except CourierError:
-            return number
-        return own[0].id if own else number
-
-    def _client(self, account: str | None = None) -> SignalCourierClient:
+    def _client(self) -> SignalCourierClient:
         session = async_get_clientsession(self.hass, verify_ssl=self._connection[CONF_VERIFY_SSL])
-        return SignalCourierClient(session, self._connection[CONF_URL], token=self._connection.get(CONF_TOKEN), account=account)
+        return SignalCourierClient(session, self._connection[CONF_URL], token=self._connection.get(CONF_TOKEN))

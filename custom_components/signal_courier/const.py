@@ -13,8 +13,8 @@ CONF_INSTANCE: Final = "instance"
 """In `entry.data`: the service's own id, where it tells one."""
 
 CONF_ALLOWED_SENDERS: Final = "allowed_senders"
-"""In `entry.options`: conversation ids, UUIDs and numbers whose messages may trigger something. Without the option: everybody whom the account
-has among its contacts, and its groups' members in the conversations that were added as subentries."""
+"""In `entry.options`: UUIDs and numbers whose messages may trigger something, beside the conversations that are subentries; see
+`coordinator.AllowList`."""
 CONF_LATE_AFTER: Final = "late_after"
 """In `entry.options`: seconds after which what arrives is told as late."""
 DEFAULT_LATE_AFTER: Final = 300

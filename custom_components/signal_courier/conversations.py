@@ -1,15 +1,15 @@
 """The directory of the account's people and groups: names, and whom a user means.
 
-    conversation = data.conversations.resolve("Anna")        # what is known already; raises a translated error
-    conversation = await data.conversations.async_resolve(491510000001)   # asks the service where need be; ints that were numbers too
-    unsubscribe = data.conversations.async_add_listener(on_change)        # after each change: renamed, new, left, blocked
+conversation = data.conversations.resolve("Anna")        # what is known already; raises a translated error
+conversation = await data.conversations.async_resolve(491510000001)   # asks the service where need be; ints that were numbers too
+unsubscribe = data.conversations.async_add_listener(on_change)        # after each change: renamed, new, left, blocked
 """
 
+import re
+import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
-import re
 from typing import Final
-import unicodedata
 
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
@@ -79,7 +79,9 @@ class ConversationDirectory:
         place = event.conversation
         if place is not None and event.type in ("message", "edit", "reaction", "poll", "call"):
             self._met.pop(place.id, None)
-            self._met[place.id] = Conversation(id=place.id, kind=place.kind, name=place.name or place.number or place.id, number=place.number)
+            self._met[place.id] = Conversation(
+                id=place.id, kind=place.kind, name=place.name or place.number or place.id, number=place.number
+            )
             while len(self._met) > 100:
                 self._met.pop(next(iter(self._met)))
         change = event.account_change

@@ -12,8 +12,8 @@ from .const import CONF_ACCOUNT, CONF_ALLOWED_SENDERS, CONF_CONVERSATION_ID
 from .coordinator import SignalCourierConfigEntry
 
 _TO_REDACT: Final = {
-    CONF_ACCOUNT, CONF_ALLOWED_SENDERS, CONF_CONVERSATION_ID, CONF_TOKEN, CONF_URL, "challenge_tokens", "detail", "instance", "name", "number",
-    "recipients", "title", "unique_id", "uuid",
+    CONF_ACCOUNT, CONF_ALLOWED_SENDERS, CONF_CONVERSATION_ID, CONF_TOKEN, CONF_URL, "challenge_tokens", "detail", "instance", "name",
+    "number", "recipients", "title", "unique_id", "uuid",
 }  # fmt: skip
 
 

@@ -1,7 +1,7 @@
 """The client's errors as Home Assistant's, in the user's language.
 
-    async with translated(hass, entry):
-        await entry.runtime_data.client.messages.send(…)
+async with translated(hass, entry):
+await entry.runtime_data.client.messages.send(…)
 """
 
 from collections.abc import AsyncIterator
@@ -19,14 +19,27 @@ if TYPE_CHECKING:
 
 _WRONG_USE: Final = frozenset({"invalid-body", "invalid-value", "not-found", "not-on-signal", "too-large"})
 """Kinds of problems that are the caller's: `ServiceValidationError`, which is not logged as a failure."""
-_KEYS: Final = frozenset(
-    {
-        "account-unknown", "captcha-rejected", "captcha-required", "engine-timeout", "engine-unavailable", "forbidden", "invalid-value",
-        "not-found", "not-on-signal", "pin-required", "rate-limited", "refused", "signal-unreachable", "too-large", "unauthorized", "unlinked",
-        "unsupported", "untrusted-identity",
-    }
-)  # fmt: skip
-"""Kinds that have a text of their own: `exceptions.problem_<kind with _>`."""
+_KEYS: Final = {
+    "account-unknown": "problem_account_unknown",
+    "captcha-rejected": "problem_captcha_rejected",
+    "captcha-required": "problem_captcha_required",
+    "engine-timeout": "problem_engine_timeout",
+    "engine-unavailable": "problem_engine_unavailable",
+    "forbidden": "problem_forbidden",
+    "invalid-value": "problem_invalid_value",
+    "not-found": "problem_not_found",
+    "not-on-signal": "problem_not_on_signal",
+    "pin-required": "problem_pin_required",
+    "rate-limited": "problem_rate_limited",
+    "refused": "problem_refused",
+    "signal-unreachable": "problem_signal_unreachable",
+    "too-large": "problem_too_large",
+    "unauthorized": "problem_unauthorized",
+    "unlinked": "problem_unlinked",
+    "unsupported": "problem_unsupported",
+    "untrusted-identity": "problem_untrusted_identity",
+}
+"""Kinds that have a text of their own, and its key."""
 
 
 def home_assistant_error(error: CourierError) -> HomeAssistantError:
@@ -41,7 +54,7 @@ def home_assistant_error(error: CourierError) -> HomeAssistantError:
     exception = ServiceValidationError if kind in _WRONG_USE else HomeAssistantError
     return exception(
         translation_domain=DOMAIN,
-        translation_key=f"problem_{kind.replace('-', '_')}" if kind in _KEYS else "unknown",
+        translation_key=_KEYS.get(kind, "unknown"),
         translation_placeholders={
             "error": str(error),
             "recipients": ", ".join(details.recipients) or "?",

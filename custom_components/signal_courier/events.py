@@ -2,26 +2,29 @@
 
     unsubscribe = data.events.async_subscribe(on_event, types={"message"}, conversation_id=conversation_id)
 
+    unsubscribe = async_subscribe_all(hass, on_event, types={"message"})   # all accounts, across reloads: triggers
+
     @callback
     def on_event(event: CourierEvent) -> None:
         if event.late or not event.allowed: return
 
-Callbacks are `@callback` functions: they run one after the other in the order of subscription, and must not block. What takes longer they start as
-a task. An exception of one is logged and does not concern the others. An event is acknowledged to the service after all callbacks ran for it:
-after a restart, or an outage of either side, the stream goes on behind it. It begins when Home Assistant has started, so that automations are
-there for what arrived meanwhile.
+Callbacks are `@callback` functions: they run one after the other in the order of subscription, and must not block. What takes longer they
+start as a task. An exception of one is logged and does not concern the others. An event is acknowledged to the service after all callbacks
+ran for it: after a restart, or an outage of either side, the stream goes on behind it. It begins when Home Assistant has started, so that
+automations are there for what arrived meanwhile.
 """
 
 import asyncio
+import random
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, fields
-import random
 from typing import Any, Final
 
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.helpers.start import async_at_started
 from homeassistant.helpers.storage import Store
 from homeassistant.util import dt as dt_util
+from homeassistant.util.hass_dict import HassKey
 
 from .client import CourierError, SignalCourierClient, Unauthorized, Unreachable
 from .client.events import Event
@@ -39,6 +42,7 @@ _SETTLE: Final = 10.0
 """Seconds that what starts with Home Assistant has to get ready."""
 _SAVE_DELAY: Final = 5.0
 _STORE_VERSION: Final = 1
+_EVERYWHERE: HassKey[list[_Subscription]] = HassKey(f"{DOMAIN}_subscriptions")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +53,8 @@ class CourierEvent(Event):
     """It is older than the option allows (`late_after`): tell of it, but let it trigger nothing unless that is asked for."""
     allowed: bool = True
     """Whether its sender may trigger anything: on the allow-list, or the account itself, or the service."""
+    entry_id: str = ""
+    """The config entry whose account it is about."""
 
 
 type EventCallback = Callable[[CourierEvent], None]
@@ -68,10 +74,31 @@ class _Subscription:
         return self.conversation_id is None or (event.conversation is not None and event.conversation.id == self.conversation_id)
 
 
+@callback
+def async_subscribe_all(hass: HomeAssistant, run: EventCallback, *, types: Collection[str] | None = None) -> CALLBACK_TYPE:
+    """Have `run` called for the events of all accounts, also of those that are set up or reloaded later; gives what ends it.
+
+    For what outlives an entry: triggers, waiting actions. An event is handed to these after the entry's own subscribers.
+    """
+    return _subscribe(hass.data.setdefault(_EVERYWHERE, []), _Subscription(run, None if types is None else frozenset(types), None))
+
+
+def _subscribe(subscriptions: list[_Subscription], subscription: _Subscription) -> CALLBACK_TYPE:
+    subscriptions.append(subscription)
+
+    @callback
+    def unsubscribe() -> None:
+        if subscription in subscriptions:
+            subscriptions.remove(subscription)
+
+    return unsubscribe
+
+
 class EventHub:
     """Follows the events of one account, and hands them on.
 
     Args:
+        entry_id: of the config entry.
         consumer: the name under which the service keeps the position.
         late_after: seconds after which an event is late.
         is_allowed: see `Judge`.
@@ -82,6 +109,7 @@ class EventHub:
         self,
         hass: HomeAssistant,
         client: SignalCourierClient,
+        entry_id: str,
         consumer: str,
         *,
         late_after: float,
@@ -95,6 +123,7 @@ class EventHub:
         """Id of the last event that was handed on; 0 before the first."""
         self._hass = hass
         self._client = client
+        self._entry_id = entry_id
         self._consumer = consumer
         self._late_after = late_after
         self._is_allowed = is_allowed
@@ -112,15 +141,7 @@ class EventHub:
         self, run: EventCallback, *, types: Collection[str] | None = None, conversation_id: str | None = None
     ) -> CALLBACK_TYPE:
         """Have `run` called for every event of these types and of this conversation (`None` = all); gives what ends it."""
-        subscription = _Subscription(run, None if types is None else frozenset(types), conversation_id)
-        self._subscriptions.append(subscription)
-
-        @callback
-        def unsubscribe() -> None:
-            if subscription in self._subscriptions:
-                self._subscriptions.remove(subscription)
-
-        return unsubscribe
+        return _subscribe(self._subscriptions, _Subscription(run, None if types is None else frozenset(types), conversation_id))
 
     # -- for __init__
 
@@ -220,7 +241,7 @@ class EventHub:
     @callback
     def _hand_on(self, event: Event) -> None:
         told = self._judged(event)
-        for subscription in tuple(self._subscriptions):
+        for subscription in (*self._subscriptions, *self._hass.data.get(_EVERYWHERE, ())):
             if subscription.wants(told):
                 try:
                     subscription.run(told)
@@ -230,7 +251,7 @@ class EventHub:
     def _judged(self, event: Event) -> CourierEvent:
         age = dt_util.utcnow().timestamp() - event.time / 1000
         members: dict[str, Any] = {name: getattr(event, name) for name in _MEMBERS}
-        return CourierEvent(**members, late=age > self._late_after, allowed=self._is_allowed(event))
+        return CourierEvent(**members, late=age > self._late_after, allowed=self._is_allowed(event), entry_id=self._entry_id)
 
     def _tell_connected(self) -> None:
         self.connected = True

@@ -88,5 +88,3 @@ class Accounts:
 
     def _path(self, account: str | None) -> str:
         return f"{_PATH}/{self._transport.number(account)}"
-
-

@@ -21,7 +21,7 @@ class Attachments:
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
 
-    async def upload(self, data: bytes | AsyncIterator[bytes], name: str, *, type: str = "application/octet-stream") -> Attachment:  # noqa: A002
+    async def upload(self, data: bytes | AsyncIterator[bytes], name: str, *, type: str = "application/octet-stream") -> Attachment:
         """Keep a file at the service; its `id` stands for it in `attachments` of a message, once or more often.
 
         Raises `Problem` (`too-large`, `no-space`).

@@ -8,7 +8,7 @@ import types
 from collections.abc import Callable
 from dataclasses import MISSING, Field, fields, is_dataclass
 from functools import cache
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Any, TypeAliasType, Union, get_args, get_origin, get_type_hints
 
 type _Reader = Callable[[object], object]
 
@@ -20,9 +20,10 @@ class _Unreadable(Exception):
 def decode[T](kind: type[T], data: object) -> T:
     """An object of the dataclass `kind` from decoded JSON. Raises `ValueError` when it is no object, or lacks what has no default."""
     if not isinstance(data, dict):
-        raise ValueError(f"{kind.__name__}: an object is needed, not {type(data).__name__}")
+        raise ValueError(f"{kind.__name__}: an object is needed, not {type(data).__name__}")  # noqa: TRY004  # it came from outside
     values: dict[str, object] = {}
-    for name, read, needed in _plan(kind):
+    plan = _plan(kind)  # type: ignore[arg-type]  # every class is hashable
+    for name, read, needed in plan:
         value = data.get(name)
         if value is not None:
             try:
@@ -47,6 +48,8 @@ def _is_needed(one: Field[Any]) -> bool:
 
 
 def _reader(hint: Any) -> _Reader:
+    if isinstance(hint, TypeAliasType):
+        return _reader(hint.__value__)
     origin = get_origin(hint)
     if origin in (Union, types.UnionType):
         (inner,) = (one for one in get_args(hint) if one is not types.NoneType)
@@ -55,7 +58,7 @@ def _reader(hint: Any) -> _Reader:
         item = _reader(get_args(hint)[0])
         return lambda value: _many(item, value)
     if is_dataclass(hint):
-        return lambda value: _object(hint, value)
+        return lambda value: _object(hint, value)  # type: ignore[arg-type]  # it is the class, never an object
     return _PLAIN[origin or hint]
 
 

@@ -46,7 +46,9 @@ class Groups:
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
 
-    async def create(self, name: str, *, members: Sequence[str] = (), admins: Sequence[str] = (), **more: Unpack[GroupSettings]) -> Conversation:
+    async def create(
+        self, name: str, *, members: Sequence[str] = (), admins: Sequence[str] = (), **more: Unpack[GroupSettings]
+    ) -> Conversation:
         """Create a group; gives it."""
         body = {"name": name, "members": list(members), "admins": list(admins), **more, **self._transport.whose()}
         return read(Conversation, await self._transport.call("POST", _PATH, body))

@@ -63,7 +63,8 @@ class Messages:
 
     async def edit(self, conversation: str, timestamp: int, text: str, **options: Unpack[MessageOptions]) -> Sent:
         """Change an own message."""
-        return await self.send([conversation], text=text, **{**options, "edit": timestamp})
+        options["edit"] = timestamp
+        return await self.send([conversation], text=text, **options)
 
     async def delete(self, conversation: str, timestamp: int) -> Sent:
         """Delete an own message for everybody, within a day."""

@@ -33,7 +33,7 @@ class Account:
 
     number: str
     uuid: str | None = None
-    """Its ACI, where the service tells it."""
+    """Its ACI, which stays when the number changes; `None` if unknown."""
     state: str = "ready"
     """ready, offline (not loaded now), unlinked (the phone has removed this device)."""
     linked: bool | None = None

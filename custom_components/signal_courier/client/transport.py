@@ -68,7 +68,9 @@ class Transport:
         async with self.open(method, path, json_body=sent, query=query, headers=headers, deadline=deadline) as response:
             return await _object_in(response)
 
-    async def send_data(self, path: str, data: bytes | AsyncIterator[bytes], headers: Mapping[str, str], deadline: float) -> dict[str, object]:
+    async def send_data(
+        self, path: str, data: bytes | AsyncIterator[bytes], headers: Mapping[str, str], deadline: float
+    ) -> dict[str, object]:
         """POST a body of bytes; gives the decoded answer."""
         async with self.open("POST", path, data=data, headers=headers, deadline=deadline) as response:
             return await _object_in(response)
@@ -137,7 +139,7 @@ async def _object_in(response: aiohttp.ClientResponse) -> dict[str, object]:
 async def _body_of_refusal(response: aiohttp.ClientResponse) -> object:
     try:
         return json.loads(await response.read())
-    except (ValueError, asyncio.IncompleteReadError):
+    except ValueError, asyncio.IncompleteReadError:
         return None
 
 

@@ -1,0 +1,14 @@
+"""Waiting for what has to happen, with a deadline and without a guess."""
+
+import asyncio
+from collections.abc import Callable
+
+_POLL = 0.005
+
+
+async def wait_for[T](condition: Callable[[], T], within: float = 10.0) -> T:
+    """The first true value of `condition`; raises `TimeoutError` after `within` seconds."""
+    async with asyncio.timeout(within):
+        while not (value := condition()):  # noqa: ASYNC110  # a test asks from outside
+            await asyncio.sleep(_POLL)
+    return value
