@@ -43,14 +43,14 @@ def courier(host: HostProcess, tmp_path: Path) -> Courier:
 
 @pytest.fixture
 def config_entry(hass: HomeAssistant, courier: Courier) -> MockConfigEntry:
-    """The entry of HOME with two conversations, Echo and the group Demo; in Home Assistant, but not set up."""
+    """The entry of HOME with two conversations, Echo Hill and the group Demo; in Home Assistant, but not set up."""
     entry = MockConfigEntry(
         domain=DOMAIN,
         title="Home",
         unique_id=uuid_of(HOME),
         data={CONF_URL: courier.url, CONF_TOKEN: TOKEN, CONF_VERIFY_SSL: True, CONF_ACCOUNT: HOME},
         subentries_data=[
-            conversation_subentry(uuid_of(ECHO), "Echo", "person"),
+            conversation_subentry(uuid_of(ECHO), "Echo Hill", "person"),
             conversation_subentry(DEMO_GROUP, "Demo", "group"),
         ],
     )
