@@ -1,5 +1,6 @@
 """The simulator: every command is there, answers or refuses as an engine does, and nothing gets lost in it."""
 
+import asyncio
 import base64
 import json
 import math
@@ -317,6 +318,22 @@ async def test_a_locked_number_wants_its_pin(demo: Listener) -> None:
 async def test_registering_too_often_is_rate_limited(demo: Listener) -> None:
     with pytest.raises(RateLimited):
         await demo.call("register", account=REGISTRATION_LIMITED, captcha=CAPTCHA)
+
+
+async def test_a_phone_scans_a_code_when_it_is_told_to(tmp_path: Path) -> None:
+    demo = Listener(tmp_path, speed=0.001)  # by itself it would take more than an hour
+    await demo.simulator.start(demo.frames.append)
+    try:
+        uri = (await demo.call("startLink"))["deviceLinkUri"]
+        linking = asyncio.create_task(demo.call("finishLink", deviceLinkUri=uri, deviceName="Kitchen"))
+        async with asyncio.timeout(5):
+            while not demo.simulator.network.awaits_scan(uri):
+                await asyncio.sleep(0)
+            assert await demo.call("addDevice", uri=uri) == {}
+            assert (await linking)["number"] == LINKED
+        assert len(await demo.call("listDevices")) == 1, "the code was no device of this account's"
+    finally:
+        await demo.simulator.stop()
 
 
 async def test_a_code_is_scanned_once_and_brings_a_linked_account(demo: Listener) -> None:

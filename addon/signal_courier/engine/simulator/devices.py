@@ -95,11 +95,14 @@ def list_devices(_network: Network, account: Account, _params: NoParams) -> Json
 
 @single("addDevice", AddDevice)
 def add_device(network: Network, account: Account, params: AddDevice) -> Json:
-    """Link the device whose code this is."""
+    """Link the device whose code this is. A code of this network's own is scanned by the phone that it waits for."""
     _primary(account)
     if re.search(r"\s", params.uri):
         raise user_error(f"Device link uri has invalid format: Illegal character in path: {params.uri}")
     _check_code(params.uri)
+    if network.awaits_scan(params.uri):
+        network.scan(params.uri)
+        return {}
     if len(account.devices) > _MOST_LINKED:
         raise Refusal(IO_ERROR, "Add device link failed")
     now = network.now()

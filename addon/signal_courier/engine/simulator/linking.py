@@ -12,8 +12,8 @@ from signal_courier.engine.simulator.dispatch import NoParams, multi, single, us
 from signal_courier.engine.simulator.network import Network
 from signal_courier.engine.simulator.state import Account, Person
 
-_SCANNED = 6.0
-"""Seconds until the phone has scanned the code."""
+SCANNED_AFTER = 6.0
+"""Seconds until a phone has scanned the code, unless one is told to before (`addDevice`)."""
 _DEVICE = 2
 _MOST_CODES = 100
 
@@ -47,7 +47,7 @@ async def finish_link(network: Network, params: FinishLink) -> Json:
     if uri not in network.codes:
         raise user_error("Unknown device link uri.")
     del network.codes[uri]
-    await network.pass_time(_SCANNED)
+    await network.scanned(uri, SCANNED_AFTER)
     account = cast.new_account(
         network.world, _free_number(network), device_id=_DEVICE, device_name=params.device_name or "cli", now=network.now()
     )

@@ -44,7 +44,9 @@ class Network:
         self.sink: EnvelopeSink | None = None
         """Who takes the envelopes; `None`: they wait."""
         self.codes: dict[str, None] = {}
-        """Link codes that were shown and not scanned yet, oldest first."""
+        """Link codes that were made and not waited for yet, oldest first."""
+        self._scans: dict[str, asyncio.Future[None]] = {}
+        """Who waits until a phone has scanned a code."""
         self.calls: dict[tuple[str, int], Call] = {}
         """Both ends of every call, by account uuid and call id."""
         self.subscriptions = 0
@@ -81,15 +83,38 @@ class Network:
         self._settled.clear()
         self._arm()
 
-    async def pass_time(self, seconds: float) -> None:
-        """Wait for something that people do.
+    async def scanned(self, code: str, seconds: float) -> None:
+        """Wait until a phone has scanned a code: when one is told to (`scan`), else after some seconds.
+
+        Raises:
+            EngineUnavailable: the network ended meanwhile.
+        """
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._scans[code] = done
+        try:
+            await self.pass_time(seconds, done)
+        finally:
+            del self._scans[code]
+
+    def awaits_scan(self, code: str) -> bool:
+        """Whether somebody waits here for a phone to scan this code."""
+        return code in self._scans
+
+    def scan(self, code: str) -> None:
+        """Let a phone scan a code that is waited for."""
+        if not self._scans[code].done():
+            self._scans[code].set_result(None)
+
+    async def pass_time(self, seconds: float, done: asyncio.Future[None] | None = None) -> None:
+        """Wait for something that people do, not longer than until `done`.
 
         Raises:
             EngineUnavailable: the network ended meanwhile.
         """
         if self._ended:
             raise EngineUnavailable(_GONE)
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        if done is None:
+            done = asyncio.get_running_loop().create_future()
         self._waits.add(done)
         self.after(seconds, lambda: None if done.done() else done.set_result(None))
         try:

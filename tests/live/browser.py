@@ -1,0 +1,76 @@
+"""A browser that is logged in to Home Assistant, and eyes for what it shows."""
+
+import contextlib
+import io
+import json
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import zxingcpp
+from PIL import Image
+from playwright.async_api import Browser, Page, async_playwright
+
+from tests.live.home_assistant import HomeAssistant
+
+CHROMIUM = next((found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None)
+DESKTOP = {"width": 1280, "height": 900}
+PHONE = {"width": 390, "height": 844}
+
+
+@contextlib.asynccontextmanager
+async def running_browser() -> AsyncIterator[Browser]:
+    """Debian's Chromium, without a window."""
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        try:
+            yield browser
+        finally:
+            await browser.close()
+
+
+@contextlib.asynccontextmanager
+async def logged_in(browser: Browser, home: HomeAssistant, *, dark: bool = False, phone: bool = False) -> AsyncIterator[Page]:
+    """A page of Home Assistant's frontend, logged in."""
+    size = PHONE if phone else DESKTOP
+    context = await browser.new_context(
+        viewport={"width": size["width"], "height": size["height"]},
+        color_scheme="dark" if dark else "light",
+        is_mobile=phone,
+        has_touch=phone,
+        locale="en-GB",
+    )
+    tokens = json.dumps(json.dumps(home.tokens))
+    await context.add_init_script(f"localStorage.setItem('hassTokens', {tokens})")
+    context.set_default_timeout(20_000)
+    try:
+        yield await context.new_page()
+    finally:
+        await context.close()
+
+
+async def add_integration(page: Page, home: HomeAssistant, domain: str = "signal_courier") -> None:
+    """Opens the dialog that sets up an integration."""
+    await page.goto(f"{home.base}/config/integrations/dashboard/add?domain={domain}")
+    with contextlib.suppress(Exception):
+        await page.get_by_role("button", name="OK").click(timeout=8_000)
+
+
+def qr_code(picture: bytes) -> str | None:
+    """What a phone reads from a picture of the screen."""
+    found = zxingcpp.read_barcodes(Image.open(io.BytesIO(picture)), formats=zxingcpp.BarcodeFormat.QRCode)
+    return found[0].text if found else None
+
+
+class Album:
+    """Keeps screenshots for people to look at."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+
+    async def take(self, page: Page, name: str) -> bytes:
+        """A picture of what the browser shows, kept as `<name>.png`."""
+        picture = await page.screenshot(animations="disabled")
+        (self.folder / f"{name}.png").write_bytes(picture)
+        return picture

@@ -1,0 +1,62 @@
+"""One Home Assistant, one service and one browser for the whole session: starting them takes longer than what they are asked."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import aiohttp
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser
+
+from tests.live.browser import CHROMIUM, Album, running_browser
+from tests.live.home_assistant import HomeAssistant
+from tests.live.service import ROOT, Service
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def session() -> AsyncIterator[aiohttp.ClientSession]:
+    """For requests."""
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60)) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where everything of this session is."""
+    return tmp_path_factory.mktemp("live")
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def service(place: Path, session: aiohttp.ClientSession) -> AsyncIterator[Service]:
+    """The service with the simulator."""
+    made = Service(place / "service", session)
+    await made.start()
+    yield made
+    await made.stop()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def home(place: Path, session: aiohttp.ClientSession) -> AsyncIterator[HomeAssistant]:
+    """Home Assistant after its first dialogs, with our integration among the custom ones, and nothing set up."""
+    made = HomeAssistant(place / "home", session)
+    try:
+        await made.start()
+        await made.onboard()
+        yield made
+    finally:
+        await made.stop()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    """The browser; without one the tests that look are skipped."""
+    if CHROMIUM is None:
+        pytest.skip("no Chromium here")
+    async with running_browser() as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def album() -> Album:
+    """Where screenshots are kept, for people to look at."""
+    return Album(ROOT / ".run" / "screenshots")

@@ -1,0 +1,176 @@
+"""A real Home Assistant: made ready without its dialogs, started, asked over REST and WebSocket."""
+
+import asyncio
+import contextlib
+import json
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from tests.live.processes import Program, free_port
+from tests.live.service import ROOT
+
+_START_SECONDS = 90
+_CONFIGURATION = """
+homeassistant:
+  name: Live
+  time_zone: Europe/Berlin
+  country: DE
+  unit_system: metric
+frontend:
+config:
+history:
+logbook:
+system_health:
+conversation:
+logger:
+  default: warning
+  logs:
+    homeassistant.bootstrap: info
+    custom_components.signal_courier: debug
+automation: !include automations.yaml
+script: !include scripts.yaml
+"""
+
+
+class HomeAssistant:
+    """One configuration folder with Home Assistant running on it."""
+
+    def __init__(self, folder: Path, session: aiohttp.ClientSession) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self.base = f"http://127.0.0.1:{self.port}"
+        self.tokens: dict[str, Any] = {}
+        """What the login gave, as the frontend keeps it."""
+        self._session = session
+        folder.mkdir()
+        (folder / ".storage").mkdir()
+        (folder / "custom_components").mkdir()
+        (folder / "custom_components" / "signal_courier").symlink_to(ROOT / "custom_components" / "signal_courier")
+        (folder / "configuration.yaml").write_text(_CONFIGURATION, encoding="utf-8")
+        (folder / "automations.yaml").write_text("[]\n", encoding="utf-8")
+        (folder / "scripts.yaml").write_text("{}\n", encoding="utf-8")
+        # Its YAML would only be tried for five minutes.
+        http = {
+            "stable": {
+                "server_host": ["127.0.0.1"],
+                "server_port": self.port,
+                "cors_allowed_origins": ["https://cast.home-assistant.io"],
+                "login_attempts_threshold": -1,
+                "ip_ban_enabled": True,
+                "ssl_profile": "modern_v6",
+                "use_x_frame_options": True,
+                "created_at": "2026-01-01T00:00:00+00:00",
+                "error": None,
+                "error_message": None,
+            },
+            "pending": None,
+            "yaml_migration_done": True,
+        }
+        self._store("http", 3, http)
+        self.program = Program(
+            [sys.executable, "-m", "homeassistant", "-c", str(folder), "--skip-pip"],
+            folder,
+            environment={"PYTHONPATH": str(Path(__file__).parent / "stand_ins")},
+        )
+
+    def _store(self, name: str, version: int, data: object) -> None:
+        content = {"version": version, "minor_version": 1, "key": name, "data": data}
+        (self.folder / ".storage" / name).write_text(json.dumps(content), encoding="utf-8")
+
+    async def start(self) -> None:
+        """Starts it and waits until everything is set up."""
+        await self.program.start()
+        await self.program.says(rb"Home Assistant initialized in", within=_START_SECONDS)
+
+    async def stop(self) -> None:
+        """Stops it; its state is written then."""
+        await self.program.stop(within=60)
+
+    async def restart(self) -> None:
+        """Stops and starts it."""
+        await self.stop()
+        await self.start()
+
+    async def onboard(self) -> None:
+        """Makes a user and logs in; what the first dialogs would ask beyond that is marked as answered, which takes a restart."""
+        client = f"{self.base}/"
+        user = {"client_id": client, "name": "Live", "username": "live", "password": "live-password", "language": "en"}
+        async with self._session.post(f"{self.base}/api/onboarding/users", json=user) as answer:
+            code = (await answer.json())["auth_code"]
+        form = {"grant_type": "authorization_code", "code": code, "client_id": client}
+        async with self._session.post(f"{self.base}/auth/token", data=form) as answer:
+            tokens = await answer.json()
+        self.tokens = tokens | {"hassUrl": self.base, "clientId": client, "expires": 4_000_000_000_000}
+        await self.stop()
+        self._store("onboarding", 4, {"done": ["user", "core_config", "analytics", "integration"]})
+        await self.start()
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """For requests."""
+        return {"Authorization": f"Bearer {self.tokens['access_token']}"}
+
+    async def call(self, method: str, path: str, body: object = None, *, expect: int = 200) -> Any:
+        """A REST request; its JSON."""
+        async with self._session.request(method, self.base + path, json=body, headers=self.headers) as answer:
+            text = await answer.text()
+            assert answer.status == expect, f"{method} {path}: {answer.status} {text[:1000]}"
+            return json.loads(text) if "json" in answer.content_type else text
+
+    async def act(self, action: str, **data: object) -> Any:
+        """Performs an action that answers; its response."""
+        return (await self.call("POST", f"/api/services/{action.replace('.', '/')}?return_response", data))["service_response"]
+
+    async def state(self, entity_id: str) -> dict[str, Any]:
+        """The state of an entity."""
+        state: dict[str, Any] = await self.call("GET", f"/api/states/{entity_id}")
+        return state
+
+    async def states(self, prefix: str = "") -> dict[str, dict[str, Any]]:
+        """All states by entity id."""
+        return {state["entity_id"]: state for state in await self.call("GET", "/api/states") if state["entity_id"].startswith(prefix)}
+
+    @contextlib.asynccontextmanager
+    async def socket(self) -> AsyncIterator[Socket]:
+        """A WebSocket, logged in."""
+        async with self._session.ws_connect(f"{self.base}/api/websocket", max_msg_size=0) as raw:
+            await raw.receive_json()
+            await raw.send_json({"type": "auth", "access_token": self.tokens["access_token"]})
+            assert (await raw.receive_json())["type"] == "auth_ok"
+            yield Socket(raw)
+
+    async def ask(self, kind: str, **fields: object) -> Any:
+        """One WebSocket command; its result."""
+        async with self.socket() as socket:
+            return await socket.ask(kind, **fields)
+
+
+class Socket:
+    """A logged-in WebSocket."""
+
+    def __init__(self, raw: aiohttp.ClientWebSocketResponse) -> None:
+        self._raw = raw
+        self._last = 0
+
+    async def ask(self, kind: str, **fields: object) -> Any:
+        """A command; its result. Events that come meanwhile are dropped."""
+        self._last += 1
+        await self._raw.send_json({"id": self._last, "type": kind, **fields})
+        while True:
+            answer = await self._raw.receive_json(timeout=30)
+            if answer["id"] == self._last and answer["type"] == "result":
+                assert answer["success"], f"{kind} {fields}: {answer['error']}"
+                return answer["result"]
+
+    async def event(self, *, within: float = 15) -> dict[str, Any]:
+        """The next event of a subscription."""
+        async with asyncio.timeout(within):
+            while True:
+                answer = await self._raw.receive_json()
+                if answer["type"] == "event":
+                    event: dict[str, Any] = answer["event"]
+                    return event

@@ -1,0 +1,71 @@
+"""The service with the simulator, as a process that keeps its port and its token over restarts."""
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from tests.live.processes import Program, free_port
+
+ROOT = Path(__file__).resolve().parents[2]
+TOKEN = "live-token-0123456789abcdef"
+HOME = "+4915100000001"
+SECOND = "+4915100000002"
+
+
+class Service:
+    """Started by `start`; everything at `base`."""
+
+    def __init__(self, folder: Path, session: aiohttp.ClientSession, *, environment: Mapping[str, str] | None = None) -> None:
+        folder.mkdir()
+        self.port = free_port()
+        self.base = f"http://127.0.0.1:{self.port}"
+        self._session = session
+        self.program = Program(
+            [sys.executable, "-m", "tests.live.patient_simulator", "serve"],
+            folder,
+            environment={
+                "PYTHONPATH": f"{ROOT / 'addon'}:{ROOT}",
+                "PORT": str(self.port),
+                "MODE": "json-rpc",
+                "COURIER_ENGINE": "simulator",
+                "COURIER_DATA_DIR": str(folder / "data"),
+                "SIGNAL_CLI_CONFIG_DIR": str(folder / "signal-cli"),
+                "COURIER_TOKEN": TOKEN,
+                "COURIER_TRUST_LOOPBACK": "false",
+                **(environment or {}),
+            },
+        )
+
+    async def start(self) -> None:
+        """Starts it and waits until it answers."""
+        await self.program.start()
+        await self.program.says(rb"listens on http", within=20)
+
+    async def stop(self) -> None:
+        """Stops it."""
+        await self.program.stop()
+
+    async def restart(self) -> None:
+        """Stops and starts it."""
+        await self.stop()
+        await self.start()
+
+    async def call(self, method: str, path: str, body: object = None, **query: str) -> Any:
+        """A request that has to succeed; its JSON."""
+        headers = {"Authorization": f"Bearer {TOKEN}"}
+        async with self._session.request(method, self.base + path, json=body, params=query, headers=headers) as answer:
+            text = await answer.text()
+            assert answer.ok, f"{method} {path}: {answer.status} {text[:500]}"
+            return await answer.json(content_type=None) if text else None
+
+    async def scan(self, uri: str) -> None:
+        """A phone of the simulated network scans a code."""
+        await self.call("POST", f"/v1/devices/{HOME}", {"uri": uri})
+
+    async def write(self, text: str, *, to: str = HOME, sender: str = SECOND, **fields: object) -> int:
+        """Somebody writes to an account; the timestamp of the message, ms."""
+        (sent,) = await self.call("POST", "/v2/send", {"number": sender, "recipients": [to], "message": text, **fields})
+        return int(sent["timestamp"])
