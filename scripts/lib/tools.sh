@@ -82,3 +82,6 @@ need_npm() {
     PATH=$tools/npm:$PATH
     npm --version >/dev/null 2>&1 || fail "Node was installed from PyPI, but npm does not run"
 }
+
+# need_chromium: a browser for tests; Debian's own.
+need_chromium() { has chromium || has chromium-browser || has google-chrome || debian_packages chromium; }

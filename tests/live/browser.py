@@ -58,7 +58,7 @@ async def add_integration(page: Page, home: HomeAssistant, domain: str = "signal
 
 def qr_code(picture: bytes) -> str | None:
     """What a phone reads from a picture of the screen."""
-    found = zxingcpp.read_barcodes(Image.open(io.BytesIO(picture)), formats=zxingcpp.BarcodeFormat.QRCode)
+    found = zxingcpp.read_barcodes(Image.open(io.BytesIO(picture)))
     return found[0].text if found else None
 
 

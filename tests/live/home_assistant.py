@@ -36,6 +36,33 @@ script: !include scripts.yaml
 """
 
 
+class Socket:
+    """A logged-in WebSocket."""
+
+    def __init__(self, raw: aiohttp.ClientWebSocketResponse) -> None:
+        self._raw = raw
+        self._last = 0
+
+    async def ask(self, kind: str, **fields: object) -> Any:
+        """A command; its result. Events that come meanwhile are dropped."""
+        self._last += 1
+        await self._raw.send_json({"id": self._last, "type": kind, **fields})
+        while True:
+            answer = await self._raw.receive_json(timeout=30)
+            if answer["id"] == self._last and answer["type"] == "result":
+                assert answer["success"], f"{kind} {fields}: {answer['error']}"
+                return answer["result"]
+
+    async def event(self, *, within: float = 15) -> dict[str, Any]:
+        """The next event of a subscription."""
+        async with asyncio.timeout(within):
+            while True:
+                answer = await self._raw.receive_json()
+                if answer["type"] == "event":
+                    event: dict[str, Any] = answer["event"]
+                    return event
+
+
 class HomeAssistant:
     """One configuration folder with Home Assistant running on it."""
 
@@ -147,30 +174,3 @@ class HomeAssistant:
         """One WebSocket command; its result."""
         async with self.socket() as socket:
             return await socket.ask(kind, **fields)
-
-
-class Socket:
-    """A logged-in WebSocket."""
-
-    def __init__(self, raw: aiohttp.ClientWebSocketResponse) -> None:
-        self._raw = raw
-        self._last = 0
-
-    async def ask(self, kind: str, **fields: object) -> Any:
-        """A command; its result. Events that come meanwhile are dropped."""
-        self._last += 1
-        await self._raw.send_json({"id": self._last, "type": kind, **fields})
-        while True:
-            answer = await self._raw.receive_json(timeout=30)
-            if answer["id"] == self._last and answer["type"] == "result":
-                assert answer["success"], f"{kind} {fields}: {answer['error']}"
-                return answer["result"]
-
-    async def event(self, *, within: float = 15) -> dict[str, Any]:
-        """The next event of a subscription."""
-        async with asyncio.timeout(within):
-            while True:
-                answer = await self._raw.receive_json()
-                if answer["type"] == "event":
-                    event: dict[str, Any] = answer["event"]
-                    return event
