@@ -59,7 +59,7 @@ async def test_people_and_groups_are_found_and_changed(client):
     assert group.group.member
     changed = await client.groups.change(group.id, name="Friends", add=[POLLY])
     assert (changed.name, len(changed.group.members)) == ("Friends", 3)
-    await client.groups.leave(group.id)
+    await client.groups.leave(group.id, admin=POLLY)
 
 
 async def test_what_goes_wrong_has_a_type_of_its_own(client, courier):
