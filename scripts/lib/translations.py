@@ -106,7 +106,7 @@ def as_json(texts: Texts) -> str:
 
 def as_yaml(texts: Texts) -> str:
     """For the Supervisor."""
-    written: str = yaml.safe_dump(texts, allow_unicode=True, sort_keys=False, width=130)
+    written: str = yaml.safe_dump(texts, allow_unicode=True, sort_keys=False, width=120)
     return "---\n# Written by scripts/translate.\n" + written
 
 
