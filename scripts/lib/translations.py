@@ -3,7 +3,8 @@
 `translations/<language>.yaml` has the sections
 
 * `app`: options and ports of the app, written to `addon/translations/<language>.yaml` (read by the Supervisor);
-* `integration`: in Home Assistant's own structure, written to `custom_components/signal_courier/translations/<language>.json`.
+* `integration`: in Home Assistant's own structure, written to `custom_components/signal_courier/translations/<language>.json`; the English
+  ones also make the tables of the documentation (`reference`).
 
 English is the source. A text that another language lacks is left out of what is written, and its reader falls back to English.
 What is written is generated: change the source and run `scripts/translate`; after a conflict in a generated file, just run it again.
@@ -18,6 +19,8 @@ from pathlib import Path
 from typing import Final
 
 import yaml
+
+from scripts.lib import reference
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 SOURCE: Final = "en"
@@ -125,7 +128,7 @@ def outputs(root: Path = ROOT) -> dict[Path, str]:
         for name, (path, form) in OUTPUTS.items():
             if content := section(texts, name):
                 answer[root / path.format(language=language)] = form(content)
-    return answer
+    return answer | reference.pages(root, section(load(SOURCE, root), "integration"))
 
 
 def stale(root: Path = ROOT) -> list[Path]:

@@ -99,7 +99,8 @@ def test_the_manifest_is_one_that_hassfest_takes():
         assert "==" in requirement, "requirements are pinned"
     known = {
         "after_dependencies", "codeowners", "config_flow", "dependencies", "dhcp", "documentation", "domain", "integration_type",
-        "iot_class", "issue_tracker", "loggers", "name", "quality_scale", "requirements", "single_config_entry", "ssdp", "version", "zeroconf",
+        "iot_class", "issue_tracker", "loggers", "name", "quality_scale", "requirements", "single_config_entry", "ssdp", "version",
+        "zeroconf",
     }  # fmt: skip
     assert manifest.keys() <= known
 

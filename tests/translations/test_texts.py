@@ -2,7 +2,7 @@ import re
 
 import pytest
 
-from scripts.lib import translations
+from scripts.lib import reference, translations
 from scripts.lib.translations import PLACEHOLDER, flat, languages, load, section
 
 OTHERS = [language for language in languages() if language != translations.SOURCE]
@@ -89,3 +89,24 @@ def test_a_wrong_source_is_told_with_its_place(tmp_path, text, wrong):
     (tmp_path / "translations" / "en.yaml").write_text(text, encoding="utf-8")
     with pytest.raises(translations.TranslationError, match=wrong):
         load("en", tmp_path)
+
+
+def test_the_documentation_gets_its_tables_and_keeps_what_people_wrote():
+    page = "# Actions\nHello\n\n## Greet: `signal_courier.greet`\nMind the gap.\n<!-- fields -->\nold\n<!-- /fields -->\nAfter\n## Other: `x`\n"
+    definitions = {"greet": {"fields": {"who": {"required": True}, "more": {"fields": {"how": None}}}}}
+    texts = {
+        "greet": {
+            "name": "Greet somebody",
+            "description": "Says hello.",
+            "fields": {"who": {"name": "Who", "description": "A or | B."}, "how": {"name": "How", "description": "Loud."}},
+        }
+    }
+    filled = reference.fill(page, "services", definitions, texts)
+    assert filled == (
+        "# Actions\nHello\n\n## Greet: `signal_courier.greet`\nMind the gap.\n<!-- fields -->\n"
+        "Says hello.\n\n**In the UI**: in an automation or a script, *Add action* and search for *Greet somebody*; "
+        "to try it, *Settings → Developer tools → Actions*.\n\n"
+        "| field | in the UI | what it is |\n| --- | --- | --- |\n| `who`, required | Who | A or \\| B. |\n| `how` | How | Loud. |\n"
+        "<!-- /fields -->\nAfter\n## Other: `x`\n"
+    )
+    assert reference.fill(filled, "services", definitions, texts) == filled
