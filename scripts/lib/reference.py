@@ -29,7 +29,8 @@ _HOW: Final = {
     "conditions": "in an automation, *Add condition* and search for *{name}*.",
 }
 _SECTION: Final = re.compile(
-    r"^(?P<head>## [^\n]*`signal_courier\.(?P<name>\w+)`\n)(?P<before>(?:(?!^## ).*\n)*?)<!-- fields -->\n(?:(?!^## ).*\n)*?<!-- /fields -->\n",
+    r"^(?P<head>## [^\n]*`signal_courier\.(?P<name>\w+)`\n)"
+    r"(?P<before>(?:(?!^## ).*\n)*?)<!-- fields -->\n(?:(?!^## ).*\n)*?<!-- /fields -->\n",
     re.MULTILINE,
 )
 

@@ -92,7 +92,10 @@ def test_a_wrong_source_is_told_with_its_place(tmp_path, text, wrong):
 
 
 def test_the_documentation_gets_its_tables_and_keeps_what_people_wrote():
-    page = "# Actions\nHello\n\n## Greet: `signal_courier.greet`\nMind the gap.\n<!-- fields -->\nold\n<!-- /fields -->\nAfter\n## Other: `x`\n"
+    page = (
+        "# Actions\nHello\n\n## Greet: `signal_courier.greet`\nMind the gap.\n"
+        "<!-- fields -->\nold\n<!-- /fields -->\nAfter\n## Other: `x`\n"
+    )
     definitions = {"greet": {"fields": {"who": {"required": True}, "more": {"fields": {"how": None}}}}}
     texts = {
         "greet": {
