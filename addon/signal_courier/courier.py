@@ -23,10 +23,12 @@ from signal_courier.http.services import Services
 from signal_courier.http.web import swagger
 from signal_courier.messaging.account_states import AccountStates
 from signal_courier.messaging.accounts import Accounts
+from signal_courier.messaging.conversation_history import ConversationHistory
 from signal_courier.messaging.conversations import Conversations
 from signal_courier.messaging.delivery import Delivery
 from signal_courier.messaging.device_links import DeviceLinks
 from signal_courier.messaging.fetching import Fetcher
+from signal_courier.messaging.figures import Figures
 from signal_courier.messaging.link_sessions import LinkSessions
 from signal_courier.messaging.linking import Linking
 from signal_courier.messaging.outbox import Outbox, OutboxOptions, status_event
@@ -110,6 +112,7 @@ class Courier:
             ),
             on_status=lambda status: self.receiving.events.publish(status_event(status)),
         )
+        self.figures = Figures(self.database, self.outbox)
         self.webhooks = Webhooks(
             Means(
                 log=self.receiving.events,
@@ -140,6 +143,8 @@ class Courier:
             tokens=self.tokens,
             credentials=self.credentials,
             device_links=self.device_links,
+            figures=self.figures,
+            history=ConversationHistory(self.database, self.receiving.people),
             audit=self.audit,
             webhooks=self.webhooks,
         )
@@ -162,6 +167,7 @@ class Courier:
         """Start every part; HTTP is open before signal-cli is up. Raises what makes a start impossible."""
         prepare_folders(self.settings)
         await self.database.open()
+        await self.figures.start()
         await self.tokens.start()
         await self.credentials.start()
         self.first_token = await make_first_token(self.settings, self.tokens)

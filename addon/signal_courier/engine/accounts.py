@@ -45,12 +45,25 @@ def accounts_on_disk(config_dir: Path) -> Mapping[str, AccountOnDisk] | None:
     """
     data = config_dir / "data"
     try:
-        index = msgspec.json.decode((data / "accounts.json").read_bytes(), type=_Index)
+        index = _index(data)
     except FileNotFoundError:
         return {} if config_dir.is_dir() else None
     except (OSError, msgspec.MsgspecError):
         return None
     return {entry.number: _look(entry, data / Path(entry.path).name) for entry in index.accounts if entry.number}
+
+
+def folder_of(config_dir: Path, number: str) -> Path | None:
+    """The folder with an account's database; `None` where it cannot be told."""
+    data = config_dir / "data"
+    try:
+        return next((data / f"{Path(entry.path).name}.d" for entry in _index(data).accounts if entry.number == number), None)
+    except (OSError, msgspec.MsgspecError):
+        return None
+
+
+def _index(data: Path) -> _Index:
+    return msgspec.json.decode((data / "accounts.json").read_bytes(), type=_Index)
 
 
 def _look(entry: _Entry, file: Path) -> AccountOnDisk:

@@ -90,6 +90,25 @@ class Engine(Protocol):
         """
 
 
+class Configuration(msgspec.Struct, frozen=True, kw_only=True):
+    """Settings of an account as Signal knows them; `None` where they are not known."""
+
+    discoverable_by_number: bool | None = None
+    share_number: bool | None = None
+    read_receipts: bool | None = None
+    typing_indicators: bool | None = None
+    link_previews: bool | None = None
+    unidentified_delivery_indicators: bool | None = None
+
+
+@runtime_checkable
+class Configured(Protocol):
+    """What an engine offers besides that knows the settings of accounts; signal-cli has no call for them."""
+
+    async def configuration(self, account: str) -> Configuration:
+        """The settings as they are now, as far as they can be told. Never fails."""
+
+
 @runtime_checkable
 class OnDemand(Protocol):
     """What an engine offers besides where it runs only when needed; one that always runs lacks it."""

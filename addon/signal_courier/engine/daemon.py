@@ -20,7 +20,8 @@ from signal_courier.engine import versions
 from signal_courier.engine.accounts import AccountOnDisk, accounts_on_disk
 from signal_courier.engine.address import Address, UnixAddress
 from signal_courier.engine.answers import Number, Version
-from signal_courier.engine.base import AccountState, Engine, EngineState, EngineStatus, EnvelopeSink, Params
+from signal_courier.engine.base import AccountState, Configuration, Engine, EngineState, EngineStatus, EnvelopeSink, Params
+from signal_courier.engine.configuration import configuration_on_disk
 from signal_courier.engine.deadlines import DEFAULT, deadline_of
 from signal_courier.engine.errors import EngineError, EngineTimeout, EngineUnavailable, Unsupported
 from signal_courier.engine.journal import Journal, kept
@@ -188,6 +189,10 @@ class SignalCli(Engine):
             self._last_use = asyncio.get_running_loop().time()
             if method in _REGISTERING:
                 self._note_registering(method, params)
+
+    async def configuration(self, account: str) -> Configuration:
+        """As `Configured.configuration`: read from signal-cli's own database, beside it."""
+        return await asyncio.to_thread(configuration_on_disk, self._options.config_dir, account)
 
     @override
     def pause(self) -> None:

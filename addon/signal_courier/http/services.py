@@ -9,8 +9,10 @@ from signal_courier.engine.base import Engine
 from signal_courier.engine.commands import Commands
 from signal_courier.messaging.account_states import AccountStates
 from signal_courier.messaging.accounts import Accounts
+from signal_courier.messaging.conversation_history import ConversationHistory
 from signal_courier.messaging.conversations import Conversations
 from signal_courier.messaging.device_links import DeviceLinks
+from signal_courier.messaging.figures import Figures
 from signal_courier.messaging.link_sessions import LinkSessions
 from signal_courier.messaging.linking import Linking
 from signal_courier.messaging.outbox import Outbox
@@ -46,5 +48,7 @@ class Services:
     tokens: Tokens
     credentials: Credentials
     device_links: DeviceLinks
+    figures: Figures
+    history: ConversationHistory
     audit: AuditLog
     webhooks: Webhooks

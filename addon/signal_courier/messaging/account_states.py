@@ -45,6 +45,8 @@ class AccountReport:
     concerns: Sequence[Concern]
     uuid: str | None = None
     """Its ACI; `None` if unknown."""
+    link_end: float | None = None
+    """When Signal removes this linked device unless it is in contact before, in seconds since the epoch; `None` for others."""
     expires: float | None = None
     """When Signal will remove this linked device if it stays unused, in seconds since the epoch; while that is a concern."""
 
@@ -94,8 +96,9 @@ class AccountStates:
         if profile is not None and profile.known and profile.name is None:
             concerns.append(Concern.PROFILE_NAME_MISSING)
         in_contact = engine is EngineState.READY and state is AccountState.READY
-        if disk is not None and disk.linked and disk.last_used is not None and state is not AccountState.UNLINKED and not in_contact:
-            end = disk.last_used + IDLE_LIMIT
+        link_end = None
+        if disk is not None and disk.linked and state is not AccountState.UNLINKED and (in_contact or disk.last_used is not None):
+            link_end = end = (time.time() if in_contact else disk.last_used or 0) + IDLE_LIMIT
             if end - time.time() < WARN_BEFORE:
                 concerns.append(Concern.DEVICE_EXPIRING)
                 expires = end
@@ -106,6 +109,7 @@ class AccountStates:
             name=profile.name if profile is not None else None,
             concerns=concerns,
             uuid=(disk.uuid if disk is not None else None) or (profile.uuid if profile is not None else None),
+            link_end=link_end,
             expires=expires,
         )
 

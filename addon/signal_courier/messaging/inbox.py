@@ -7,13 +7,14 @@ protocol knows no acknowledgement. So frames wait for nothing here but the commi
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import msgspec
 
 from signal_courier.engine.base import EngineStatus
+from signal_courier.engine.places import Place, ReadMessage, place_of
 from signal_courier.messaging.clock import GuardedClock
 from signal_courier.messaging.feed import Feed
 from signal_courier.store.errors import StoreError
@@ -23,6 +24,7 @@ _LOGGER = logging.getLogger(__name__)
 
 UNKNOWN_ACCOUNT = ""
 """Frames that name no account, where more than one (or none) is known; kept, but delivered to nobody."""
+_NOWHERE = Place(UNKNOWN_ACCOUNT)
 _RETRY_PAUSE = (0.1, 5.0)
 """First and longest pause, in seconds, after a commit that failed."""
 
@@ -56,13 +58,6 @@ class InboxLimits:
     """Bounds of one commit (always at least one frame)."""
 
 
-class _Addressed(msgspec.Struct):
-    account: str | None = None
-
-
-_account_in = msgspec.json.Decoder(_Addressed).decode
-
-
 class Inbox:
     """Owns what was received and is not committed yet. `accept` is the engine's sink; `run` is its task."""
 
@@ -72,6 +67,8 @@ class Inbox:
         self._source = source
         self._clock = clock
         self._limits = limits or InboxLimits()
+        self.on_read: Callable[[str, Sequence[ReadMessage]], None] | None = None
+        """Told, for an account, what was read on another of its devices; what those messages are may not be committed yet."""
         self._pending: deque[NewEnvelope] = deque()
         self._bytes = 0
         self._paused = False
@@ -91,8 +88,11 @@ class Inbox:
 
     def accept(self, frame: bytes) -> None:
         """Take one frame, `{"envelope": …, "account": …}`; never blocks, never refuses."""
-        account, frame = self._address(frame)
-        self._pending.append(NewEnvelope(account, self._clock.now_ms(), frame))
+        place, frame = self._address(frame)
+        account = place.account or UNKNOWN_ACCOUNT
+        self._pending.append(NewEnvelope(account, self._clock.now_ms(), frame, place.conversation, place.target, place.own))
+        if place.read and self.on_read is not None:
+            self.on_read(account, place.read)
         self._bytes += len(frame)
         if not self._paused and (len(self._pending) > self._limits.high_frames or self._bytes > self._limits.high_bytes):
             self._paused = True
@@ -155,21 +155,25 @@ class Inbox:
             _LOGGER.warning("Storing has caught up: signal-cli may go on")
             self._source.resume()
 
-    def _address(self, frame: bytes) -> tuple[str, bytes]:
-        """Whose frame it is. One that names no account belongs to the only one there is, and is told so, as clients rely on it."""
+    def _address(self, frame: bytes) -> tuple[Place, bytes]:
+        """Whose frame it is, and where it belongs.
+
+        One that names no account belongs to the only one there is, and is told so, as clients rely on it.
+        """
         try:
-            account = _account_in(frame).account
+            place = place_of(frame)
         except msgspec.MsgspecError as error:
             _LOGGER.warning("signal-cli reported something that is not understood; it is kept, but delivered to nobody: %s", error)
-            return UNKNOWN_ACCOUNT, frame
-        if account:
-            return account, frame
+            return _NOWHERE, frame
+        if place.account:
+            return place, frame
         only = _only(self._source.status.accounts)
         if only is None:
             _LOGGER.warning("signal-cli reported a message without saying for which account; it is kept, but delivered to nobody")
-            return UNKNOWN_ACCOUNT, frame
+            return _NOWHERE, frame
         head = frame.rstrip()[:-1].rstrip()
-        return only, head + (b"" if head.endswith(b"{") else b",") + b'"account":' + msgspec.json.encode(only) + b"}"
+        place = place._replace(account=only)
+        return place, head + (b"" if head.endswith(b"{") else b",") + b'"account":' + msgspec.json.encode(only) + b"}"
 
 
 def _only(accounts: Mapping[str, object]) -> str | None:

@@ -303,6 +303,10 @@ class Outbox:
 
     # -- looking
 
+    async def noted(self) -> None:
+        """Wait until everything that was sent so far is in the store. Raises `StoreError`."""
+        await self._history.flush()
+
     async def get(self, identifier: str) -> MessageStatus:
         """What there is to tell about a message. Raises `MissingThing`."""
         number = _number(identifier)

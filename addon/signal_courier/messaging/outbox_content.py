@@ -64,6 +64,16 @@ def kind_of(what: Sendable) -> str:
     return _KINDS[type(what)]
 
 
+def target_in(what: Sendable) -> int | None:
+    """The timestamp of the message that this changes; `None` where it is a message of its own, or no part of a history."""
+    match what:
+        case Message():
+            return what.edit_timestamp
+        case Deletion() | Reaction() | Vote() | PollEnd():
+            return what.timestamp
+    return None
+
+
 def encode(what: Sendable) -> bytes:
     """JSON that `decode` understands."""
     match what:

@@ -119,7 +119,8 @@ def _note(
             address, name = result.recipient_address, str(to[0])
             uuid, phone = (address.uuid, address.number) if address is not None else (None, None)
             timestamp = end.sent[0].timestamp
-            messages.append(MessageRow(number, account, kind, outbox_content.encode(shown), now, None, False, 1, False, None))
+            content, target = outbox_content.encode(shown), outbox_content.target_in(what)
+            messages.append(MessageRow(number, account, kind, content, now, None, False, 1, False, None, target))
             recipients.append(RecipientRow(number, 0, name, uuid or name, None, uuid, phone, "sent", None, timestamp, now, None, now, None))
             return
     message = Outgoing(number, account, shown, now, None, False, new_entries(to, DeliveryState.SENDING, now), 1)

@@ -89,7 +89,7 @@ class Outgoing:
         encoded = outbox_content.encode(content if content is not None else self.what)
         return MessageRow(
             self.number, self.account, outbox_content.kind_of(self.what), encoded, self.created_at, self.expires_at, self.resend,
-            self.attempts, self.is_open, outcome,
+            self.attempts, self.is_open, outcome, outbox_content.target_in(self.what),
         )  # fmt: skip
 
     def rows(self, entries: Iterable[Entry] | None = None) -> list[RecipientRow]:

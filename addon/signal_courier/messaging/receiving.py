@@ -18,6 +18,7 @@ from signal_courier.messaging.inbox import Inbox
 from signal_courier.messaging.people import People
 from signal_courier.messaging.quiet import Quiet
 from signal_courier.messaging.read_receipts import send_read_receipts
+from signal_courier.messaging.reading import ReadElsewhere
 from signal_courier.messaging.receive_webhook import ReceiveWebhook
 from signal_courier.messaging.retention import AttachmentRetention, MessageRetention, Retention, UploadRetention
 from signal_courier.messaging.schedule import ReceiveSchedule
@@ -70,6 +71,7 @@ class Receiving:
         self.consumers = Consumers(EventConsumerTable(database), self.events, self._clock)
         self.inbox = Inbox(self._table, self.feed, engine, self._clock)
         self.dropin = DropIn(self.feed, self._consumers)
+        self._read_elsewhere = ReadElsewhere(database, self.inbox)
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
@@ -91,6 +93,7 @@ class Receiving:
                 UploadRetention(options.uploads, self._clock, days=options.attachment_days),
             ).run,
             Quiet(self.feed).run,
+            self._read_elsewhere.run,
         ]
         if options.webhook_url:
             parts.append(ReceiveWebhook(options.webhook_url, self._table, self.feed, self._consumers).run)

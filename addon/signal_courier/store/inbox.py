@@ -29,6 +29,10 @@ class NewEnvelope(NamedTuple):
     """ms since epoch."""
     frame: bytes
     """The exact bytes of `{"envelope": …, "account": …}`."""
+    conversation: str | None = None
+    """As in `engine.places.Place`, as the next two: where it stands in a conversation's history."""
+    target: int | None = None
+    own: bool = False
 
 
 class StoredEnvelope(NamedTuple):
@@ -113,9 +117,10 @@ def _insert(connection: sqlite3.Connection, envelopes: Sequence[NewEnvelope]) ->
         stop = len(envelopes) - (len(envelopes) - start) % size
         if stop == start:
             continue
-        statement = "INSERT INTO inbox (id, account, received_at, envelope) VALUES " + ",".join(["(?,?,?,?)"] * size)  # noqa: S608
+        marks = ",".join(["(?,?,?,?,?,?,?)"] * size)
+        statement = f"INSERT INTO inbox (id, account, received_at, envelope, conversation, target, own) VALUES {marks}"  # noqa: S608
         for chunk in batched(range(start, stop), size, strict=True):
-            values: list[int | str | bytes] = []
+            values: list[int | str | bytes | None] = []
             for index in chunk:
                 values += (first + index, *envelopes[index])
             connection.execute(statement, values)

@@ -241,6 +241,28 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         ) STRICT
         """,
     ),
+    # 8: where things stand in the history of conversations, how far those were read, and who this service is
+    (
+        "ALTER TABLE inbox ADD COLUMN conversation TEXT",
+        # UUID or number of the person, or internal id of the group; NULL for what is no part of a history
+        "ALTER TABLE inbox ADD COLUMN target INTEGER",  # timestamp of the message that it changes; NULL for a message
+        "ALTER TABLE inbox ADD COLUMN own INTEGER NOT NULL DEFAULT 0",  # 1: sent by the account on another device
+        "CREATE INDEX inbox_by_conversation ON inbox (account, conversation) WHERE conversation IS NOT NULL AND target IS NULL",
+        "CREATE INDEX inbox_messages ON inbox (account) WHERE conversation IS NOT NULL AND target IS NULL",
+        "CREATE INDEX inbox_by_target ON inbox (account, target) WHERE target IS NOT NULL",
+        "ALTER TABLE outbox ADD COLUMN target INTEGER",  # as in inbox
+        "CREATE INDEX outbox_by_target ON outbox (account, target) WHERE target IS NOT NULL",
+        """
+        CREATE TABLE read_marks (
+            account TEXT NOT NULL,
+            conversation TEXT NOT NULL,            -- as in inbox
+            upto INTEGER NOT NULL,                 -- inbox.id of the newest message that was read
+            PRIMARY KEY (account, conversation)
+        ) STRICT, WITHOUT ROWID
+        """,
+        "CREATE TABLE service (id INTEGER PRIMARY KEY CHECK (id = 1), instance TEXT NOT NULL) STRICT",
+        "INSERT INTO service SELECT 1, lower(hex(randomblob(16)))",
+    ),
 )
 
 

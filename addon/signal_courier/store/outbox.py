@@ -33,6 +33,8 @@ class MessageRow(NamedTuple):
     is_open: bool
     outcome: bytes | None
     """JSON of what its caller was told."""
+    target: int | None = None
+    """Timestamp of the message that it changes (edit, deletion, reaction, vote); `None` for a message."""
 
 
 class RecipientRow(NamedTuple):
@@ -180,12 +182,14 @@ class OutboxTable:
 
     async def open_messages(self) -> list[tuple[MessageRow, list[RecipientRow]]]:
         """Every message with which the outbox is not done, in order."""
-        return await self._database.read(lambda connection: _messages(connection, "WHERE is_open ORDER BY number", ()))
+        return await self._database.read(lambda connection: messages_where(connection, "WHERE is_open ORDER BY number", ()))
 
     async def get(self, numbers: Sequence[int]) -> list[tuple[MessageRow, list[RecipientRow]]]:
         """Those of the messages that exist, in order."""
         marks = ",".join("?" * len(numbers))
-        return await self._database.read(lambda connection: _messages(connection, f"WHERE number IN ({marks}) ORDER BY number", numbers))
+        return await self._database.read(
+            lambda connection: messages_where(connection, f"WHERE number IN ({marks}) ORDER BY number", numbers)
+        )
 
     async def newest(
         self, *, account: str | None, conversations: Sequence[str], before: int | None, limit: int, open_only: bool
@@ -204,17 +208,13 @@ class OutboxTable:
             conditions.append(f"number IN (SELECT message FROM outbox_recipients WHERE conversation IN ({marks}))")  # noqa: S608
             more += found
         where = f"WHERE {' AND '.join(conditions)} ORDER BY number DESC LIMIT ?"
-        return await self._database.read(lambda connection: _messages(connection, where, (*values, *more, limit)))
+        return await self._database.read(lambda connection: messages_where(connection, where, (*values, *more, limit)))
 
     async def uuid_of(self, recipient: str) -> tuple[str | None, str | None]:
         """Uuid and number of a recipient, as an earlier send has told them."""
 
         def work(connection: sqlite3.Connection) -> tuple[str | None, str | None]:
-            found = connection.execute(
-                "SELECT uuid, number FROM outbox_recipients WHERE recipient = ? AND uuid IS NOT NULL ORDER BY message DESC LIMIT 1",
-                (recipient,),
-            ).fetchone()
-            return (found[0], found[1]) if found is not None else (None, None)
+            return next(((row.uuid, row.number) for row in _latest(connection) if row.uuid and row.recipient == recipient), (None, None))
 
         return await self._database.read(work)
 
@@ -273,7 +273,8 @@ def _insert(connection: sqlite3.Connection, table: str, width: int, rows: Sequen
         start = stop
 
 
-def _messages(connection: sqlite3.Connection, where: str, values: Iterable[object]) -> list[tuple[MessageRow, list[RecipientRow]]]:
+def messages_where(connection: sqlite3.Connection, where: str, values: Iterable[object]) -> list[tuple[MessageRow, list[RecipientRow]]]:
+    """The messages that a condition of ours chooses, with their recipients."""
     rows = connection.execute(f"SELECT * FROM outbox {where}", tuple(values)).fetchall()  # noqa: S608 (ours)
     found: dict[int, tuple[MessageRow, list[RecipientRow]]] = {row[0]: (MessageRow(*row), []) for row in rows}
     for chunk in batched(found, 500, strict=False):
@@ -288,12 +289,25 @@ def _messages(connection: sqlite3.Connection, where: str, values: Iterable[objec
 
 def _also_called(connection: sqlite3.Connection, names: Sequence[str]) -> list[str]:
     """These names of conversations, and those under which the same people are found since more is known of them."""
-    marks = ",".join("?" * len(names))
+    wanted = set(names)
+    return list(wanted | {row.conversation for row in _latest(connection) if row.conversation and wanted & {row.recipient, row.number}})
+
+
+def _latest(connection: sqlite3.Connection) -> list[RecipientRow]:
+    """The newest row of each conversation, found by stepping from one name to the next: as many steps as there are conversations."""
     rows = connection.execute(
-        f"SELECT DISTINCT conversation FROM outbox_recipients WHERE via IS NULL AND (recipient IN ({marks}) OR number IN ({marks}))",  # noqa: S608
-        (*names, *names),
+        """
+        WITH RECURSIVE places(name) AS (
+            SELECT min(conversation) FROM outbox_recipients WHERE conversation IS NOT NULL
+            UNION ALL
+            SELECT (SELECT min(conversation) FROM outbox_recipients WHERE conversation > places.name AND conversation IS NOT NULL)
+            FROM places WHERE places.name IS NOT NULL
+        )
+        SELECT outbox_recipients.* FROM places JOIN outbox_recipients ON outbox_recipients.conversation = places.name
+        WHERE message = (SELECT max(message) FROM outbox_recipients WHERE conversation = places.name)
+        """
     ).fetchall()
-    return list({*names, *(row[0] for row in rows if row[0] is not None)})
+    return [RecipientRow(*row) for row in rows]
 
 
 def _confirm(connection: sqlite3.Connection, confirmations: Sequence[Confirmation], now: int) -> Confirmed:

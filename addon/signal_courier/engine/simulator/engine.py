@@ -9,7 +9,7 @@ from typing import override
 
 import msgspec
 
-from signal_courier.engine.base import AccountState, Engine, EngineState, EngineStatus, EnvelopeSink, Json, Params
+from signal_courier.engine.base import AccountState, Configuration, Engine, EngineState, EngineStatus, EnvelopeSink, Json, Params
 from signal_courier.engine.errors import EngineTimeout, EngineUnavailable, Rejected, RpcError, error_of
 from signal_courier.engine.simulator import (
     actors,
@@ -97,6 +97,14 @@ class Simulator(Engine):
         except TimeoutError as error:
             raise EngineTimeout(f"{method} did not end within {deadline:g} s") from error
         return msgspec.Raw(msgspec.json.encode(result))
+
+    async def configuration(self, account: str) -> Configuration:
+        """As `Configured.configuration`."""
+        found = next((one for one in self.network.world.accounts.values() if one.number == account), None)
+        if found is None:
+            return Configuration()
+        shared = {"read_receipts": True, "typing_indicators": True, "link_previews": True, "unidentified_delivery_indicators": False}
+        return Configuration(discoverable_by_number=found.discoverable, share_number=found.number_sharing, **(shared | found.configuration))
 
     @override
     def pause(self) -> None:

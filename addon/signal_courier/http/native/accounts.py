@@ -8,7 +8,7 @@ from aiohttp import web
 
 from signal_courier.access.reach import Reach
 from signal_courier.access.scopes import Scope
-from signal_courier.engine.base import AccountState
+from signal_courier.engine.base import AccountState, Configuration, Configured
 from signal_courier.engine.errors import EngineError, NetworkTrouble
 from signal_courier.http.answers import empty, json_answer
 from signal_courier.http.call import Call
@@ -19,6 +19,7 @@ from signal_courier.http.native.problems import ProblemDetails, ProblemFound, pr
 from signal_courier.http.routing import Answer, RouteTable
 from signal_courier.http.services import Services
 from signal_courier.messaging.account_states import AccountReport, Concern
+from signal_courier.messaging.figures import AccountFigures
 from signal_courier.model.errors import InvalidValue, MissingThing
 
 routes = RouteTable("Accounts", face=Face.NATIVE)
@@ -41,6 +42,11 @@ class AccountEntry(msgspec.Struct):
     problems: Annotated[list[ProblemDetails], msgspec.Meta(description="What a person should do something about.")]
     uuid: Annotated[str | None, msgspec.Meta(description="Its ACI, which stays when the number changes; null if unknown.")] = None
 
+    link_expires_at: Annotated[
+        int | None, msgspec.Meta(description="When Signal removes this linked device unless it is used before; ms since 1970.")
+    ] = None
+    figures: AccountFigures = AccountFigures()
+
 
 class Accounts(msgspec.Struct):
     """All accounts."""
@@ -50,7 +56,8 @@ class Accounts(msgspec.Struct):
 
 ACCOUNT_EXAMPLE = {
     "number": ACCOUNT, "state": "ready", "linked": True, "name": "Home", "trust": "on-first-use", "problems": [],
-    "uuid": "aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa",
+    "uuid": "aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa", "link_expires_at": 1766275200000,
+    "figures": {"queued": 0, "sending": 0, "parked": 0, "sent_today": 12, "failed_today": 0, "last_received_at": 1763683200000},
 }  # fmt: skip
 _STATES: dict[AccountState, StateName] = {
     AccountState.READY: "ready",
@@ -81,6 +88,8 @@ async def account_entry(services: Services, report: AccountReport) -> AccountEnt
         trust=await services.trust.mode(report.number),
         problems=problems,
         uuid=report.uuid,
+        link_expires_at=int(report.link_end * 1000) if report.link_end is not None else None,
+        figures=await services.figures.of(report.number),
     )
 
 
@@ -256,6 +265,53 @@ async def change_settings(call: Call[SettingsChange, None]) -> web.StreamRespons
     if body.trust is not None:
         await call.services.trust.set_mode(number, body.trust)
     return empty()
+
+
+class SettingsEntry(msgspec.Struct, kw_only=True):
+    """The settings of an account; null where they are not known."""
+
+    trust: TrustMode
+    discoverable_by_number: bool | None = None
+    share_number: bool | None = None
+    read_receipts: bool | None = None
+    typing_indicators: bool | None = None
+    link_previews: bool | None = None
+    unidentified_delivery_indicators: bool | None = None
+    shared_writable: Annotated[
+        bool | None, msgspec.Meta(description="Whether the last four can be changed here: on a linked device only the phone can.")
+    ] = None
+
+
+@routes.add(
+    "GET", "/api/v2/accounts/{number}/settings", scope=Scope.ACCOUNTS,
+    answers=[
+        Answer(
+            200, "The settings.", SettingsEntry,
+            example={
+                "trust": "on-first-use", "discoverable_by_number": True, "share_number": False, "read_receipts": True,
+                "typing_indicators": True, "link_previews": True, "unidentified_delivery_indicators": False, "shared_writable": True,
+            },
+        ),
+        UNKNOWN,
+    ],
+)  # fmt: skip
+async def get_settings(call: Call[None, None]) -> web.StreamResponse:
+    """Show the settings of an account.
+
+    signal-cli does not tell them, so they are read where it keeps them: of one that runs on another machine only `trust` is known.
+    """
+    number, services = number_in(call), call.services
+    report = await services.account_states.one(number)
+    if report is None:
+        raise ProblemFound(problem("account-unknown", account=number))
+    known = await services.engine.configuration(number) if isinstance(services.engine, Configured) else Configuration()
+    return json_answer(
+        SettingsEntry(
+            trust=await services.trust.mode(number),
+            **msgspec.structs.asdict(known),
+            shared_writable=None if report.linked is None else not report.linked,
+        )
+    )
 
 
 class UsernameChange(msgspec.Struct):

@@ -1,5 +1,6 @@
 """`/api/v2/conversations`: people and groups under one roof."""
 
+from collections.abc import Iterable
 from typing import Annotated, Literal
 
 import msgspec
@@ -19,6 +20,7 @@ from signal_courier.http.native.common import (
     PERSON,
     PERSON_UUID,
     REFUSED,
+    TIMESTAMP,
     AccountQuery,
     Seconds,
     account_of,
@@ -26,6 +28,7 @@ from signal_courier.http.native.common import (
 )
 from signal_courier.http.native.pictures import picture
 from signal_courier.http.routing import Answer, RouteTable
+from signal_courier.messaging.conversation_history import Activities
 from signal_courier.messaging.conversations import Conversation
 from signal_courier.model.errors import InvalidValue, MissingThing
 from signal_courier.model.recipients import GroupId, Username, parse_recipient
@@ -37,6 +40,10 @@ class ConversationEntry(Conversation, kw_only=True):
     """A person or a group."""
 
     avatar: Annotated[str, msgspec.Meta(description="Address of the picture; 404 where there is none.")]
+    unread: Annotated[int, msgspec.Meta(description="Received messages that were not read; 1000 = at least so many.")] = 0
+    last_message_at: Annotated[
+        int | None, msgspec.Meta(description="When the newest message was received or sent, as far as they are kept; ms since 1970.")
+    ] = None
 
 
 class ConversationList(msgspec.Struct):
@@ -48,7 +55,7 @@ class ConversationList(msgspec.Struct):
 
 _ANNA = {
     "id": PERSON_UUID, "kind": "person", "name": "Anna", "number": PERSON, "blocked": False, "archived": False, "expires_in": 0,
-    "avatar": f"/api/v2/conversations/{PERSON_UUID}/avatar",
+    "avatar": f"/api/v2/conversations/{PERSON_UUID}/avatar", "unread": 2, "last_message_at": TIMESTAMP,
     "person": {
         "uuid": PERSON_UUID, "username": "anna.42", "profile_name": "Anna Example", "nickname": None, "about": "Hi", "about_emoji": "👋",
         "note": None, "hidden": False, "unregistered": False,
@@ -67,11 +74,21 @@ GROUP_EXAMPLE = {
 }  # fmt: skip
 
 
-def entry(conversation: Conversation) -> ConversationEntry:
-    """A conversation as the API tells it."""
+async def entries[B, Q](call: Call[B, Q], account: str, conversations: Iterable[Conversation]) -> list[ConversationEntry]:
+    """Conversations as the API tells them."""
+    await call.services.outbox.noted()
+    activities = await call.services.history.activity(account)
+    return [_entry(one, activities) for one in conversations]
+
+
+def _entry(conversation: Conversation, activities: Activities) -> ConversationEntry:
+    person = conversation.person
+    activity = activities.of((conversation.id, conversation.number, person.uuid if person is not None else None))
     return ConversationEntry(
         **{name: getattr(conversation, name) for name in Conversation.__struct_fields__},
         avatar=f"/api/v2/conversations/{conversation.id}/avatar",
+        unread=activity.unread,
+        last_message_at=activity.last_at or None,
     )
 
 
@@ -82,6 +99,7 @@ class ListQuery(AccountQuery):
     kind: Annotated[str, msgspec.Meta(description="`person`, `group` or `self`.", examples=["group"])] = ""
     all: Annotated[bool, msgspec.Meta(description="Everybody who is known, not only contacts.")] = False
     blocked: Annotated[bool, msgspec.Meta(description="Blocked ones too.")] = True
+    recent: Annotated[bool, msgspec.Meta(description="Only where there were messages lately, contacts or not; the latest first.")] = False
 
 
 @routes.add(
@@ -98,10 +116,13 @@ async def list_conversations(call: Call[None, ListQuery]) -> web.StreamResponse:
         raise InvalidValue("kind", "kind: it can be 'person', 'group' or 'self'")
     account = await account_of(call, query.account)
     if query.search.strip():
-        found = await call.services.conversations.search(account, query.search, everybody=query.all)
+        found = await call.services.conversations.search(account, query.search, everybody=query.all or query.recent)
     else:
-        found = await call.services.conversations.of(account, everybody=query.all)
-    shown = [entry(one) for one in found if query.kind in ("", one.kind) and (query.blocked or not one.blocked)]
+        found = await call.services.conversations.of(account, everybody=query.all or query.recent)
+    chosen = [one for one in found if query.kind in ("", one.kind) and (query.blocked or not one.blocked)]
+    shown = await entries(call, account, chosen)
+    if query.recent:
+        shown = sorted((one for one in shown if one.last_message_at), key=lambda one: one.last_message_at or 0, reverse=True)
     return json_answer(ConversationList(account, shown))
 
 
@@ -116,7 +137,7 @@ async def get_conversation(call: Call[None, AccountQuery]) -> web.StreamResponse
     found = await call.services.conversations.find(account, recipient)
     if found is None:
         raise MissingThing("conversation", "Nobody and no group is known by that name.")
-    return json_answer(entry(found))
+    return json_answer((await entries(call, account, [found]))[0])
 
 
 @routes.add(

@@ -27,7 +27,7 @@ from signal_courier.http.native.common import (
     group_of,
     person_of,
 )
-from signal_courier.http.native.conversations import GROUP_EXAMPLE, ConversationEntry, entry
+from signal_courier.http.native.conversations import GROUP_EXAMPLE, ConversationEntry, entries
 from signal_courier.http.native.pictures import Picture, staged_picture
 from signal_courier.http.routing import Answer, RouteTable
 from signal_courier.model.errors import InvalidValue, MissingThing
@@ -58,7 +58,7 @@ async def list_all_groups(call: Call[None, AccountQuery]) -> web.StreamResponse:
     """List the groups that an account knows."""
     account = await account_of(call, call.query.account)
     found = await call.services.conversations.of(account)
-    return json_answer(GroupList(account, [entry(one) for one in found if one.kind == "group"]))
+    return json_answer(GroupList(account, await entries(call, account, [one for one in found if one.kind == "group"])))
 
 
 @routes.add(
@@ -241,4 +241,4 @@ async def _shown[B, Q](call: Call[B, Q], account: str, group: GroupId) -> Conver
     found = await call.services.conversations.find(account, group)
     if found is None:
         raise MissingThing("group", "There is no such group.")
-    return entry(found)
+    return (await entries(call, account, [found]))[0]

@@ -156,7 +156,10 @@ class MessageEntry(msgspec.Struct, kw_only=True, omit_defaults=True):
     state: Annotated[DeliveryState, msgspec.Meta(description="In one word: open states first, then whether anybody was reached.")]
     created_at: int
     recipients: list[RecipientStatus]
-    content: Annotated[dict[str, object] | None, msgspec.Meta(description="What is sent; files by their names.")] = None
+    content: Annotated[
+        dict[str, object] | None,
+        msgspec.Meta(description="What is sent; files by their names. Not in a history, which tells it better."),
+    ] = None
     timestamp: Annotated[int | None, msgspec.Meta(description="Its name in Signal, once it was sent.")] = None
     expires_at: Annotated[int | None, msgspec.Meta(description="When it is given up, while it is open.")] = None
     attempts: int = 0
@@ -182,7 +185,7 @@ _STATUS = {
 }  # fmt: skip
 
 
-class HistoryQuery(AccountQuery):
+class OutboxQuery(AccountQuery):
     """Which messages."""
 
     conversation: Annotated[str, msgspec.Meta(description="Only to this person or group.", examples=[PERSON_UUID])] = ""
@@ -192,13 +195,13 @@ class HistoryQuery(AccountQuery):
 
 
 @routes.add(
-    "GET", "/api/v2/messages", scope=Scope.SEND, accounts=Reach.CHECKED, query=HistoryQuery,
+    "GET", "/api/v2/outbox", scope=Scope.SEND, accounts=Reach.CHECKED, query=OutboxQuery,
     answers=[Answer(200, "The newest first.", MessageList, example={"messages": [_STATUS]}), INVALID, MISSING],
 )  # fmt: skip
-async def list_messages(call: Call[None, HistoryQuery]) -> web.StreamResponse:
-    """List what was sent, and what waits.
+async def list_outbox(call: Call[None, OutboxQuery]) -> web.StreamResponse:
+    """List what this service has sent, and what waits to be sent.
 
-    What was received is told by `GET /api/v2/events`, page by page.
+    Everything is in it, reactions and deletions too. `GET /api/v2/messages` is what was said, in both directions.
     """
     query = call.query
     if not 1 <= query.limit <= 1000:

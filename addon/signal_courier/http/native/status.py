@@ -45,6 +45,7 @@ class QueueEntry(msgspec.Struct):
 class StatusEntry(msgspec.Struct):
     """How everything is."""
 
+    id: Annotated[str, msgspec.Meta(description="Names this service, for ever: 32 hexadecimal digits.")]
     version: Annotated[str, msgspec.Meta(description="Of this service.")]
     started: Annotated[float, msgspec.Meta(description="Seconds since 1970.")]
     engine: EngineEntry
@@ -61,7 +62,7 @@ _STARTED = time.time()
         Answer(
             200, "How everything is.", StatusEntry,
             example={
-                "version": "0.1.0", "started": 1763700000.0, "accounts": [ACCOUNT_EXAMPLE],
+                "id": "0123456789abcdef0123456789abcdef", "version": "0.1.0", "started": 1763700000.0, "accounts": [ACCOUNT_EXAMPLE],
                 "queues": {"receiving": 0, "sending": {ACCOUNT: {"queued": 1}}},
                 "engine": {"state": "ready", "version": "0.14.6", "reason": None, "restarts": 0, "features": {"polls": True}},
             },
@@ -78,6 +79,7 @@ async def get_status(call: Call[None, None]) -> web.StreamResponse:
     reports = [report for report in await services.account_states.all() if call.caller.may_use(report.number)]
     return json_answer(
         StatusEntry(
+            id=services.figures.instance,
             version=__version__,
             started=_STARTED,
             engine=EngineEntry(engine.state, engine.version, engine.reason, engine.restarts, features_of(engine.version)),

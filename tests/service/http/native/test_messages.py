@@ -136,7 +136,7 @@ async def test_a_message_that_is_not_waited_for_is_on_disk_sent_and_told_of(demo
     told = (await demo.get(f"/api/v2/messages/{identifier}")).json
     assert (told["id"], told["content"]["text"], told["recipients"][0]["number"]) == (identifier, "Alarm", cast.ECHO)
     for conversation in (cast.ECHO.replace("+", "%2B"), cast.uuid_of(cast.ECHO)):
-        listed = (await demo.get(f"/api/v2/messages?account=%2B4915100000001&conversation={conversation}")).json["messages"]
+        listed = (await demo.get(f"/api/v2/outbox?account=%2B4915100000001&conversation={conversation}")).json["messages"]
         assert [one["id"] for one in listed] == [identifier]
 
 
@@ -152,7 +152,7 @@ async def test_a_message_that_waits_can_be_taken_back(tmp_path) -> None:
         assert (parked["state"], parked["recipients"][0]["reason"], parked["recipients"][0]["tokens"]) == ("parked", "rate_limit", ["t"])
         assert (await service.get("/api/v2/status")).json["queues"]["sending"] == {"+4915100000001": {"parked": 1}}
         assert (await service.delete(path)).json["state"] == "cancelled"
-        assert (await service.get("/api/v2/messages?open=true")).json["messages"] == []
+        assert (await service.get("/api/v2/outbox?open=true")).json["messages"] == []
         for method, gone in (("DELETE", "msg_999"), ("GET", "nonsense")):
             assert (await service.request(method, f"/api/v2/messages/{gone}")).status == 404
 

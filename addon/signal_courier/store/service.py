@@ -1,0 +1,8 @@
+"""Who this service is: an id that stays, through restarts, updates and a restored backup."""
+
+from signal_courier.store.database import Database
+
+
+async def instance_id(database: Database) -> str:
+    """32 hexadecimal digits, made with the database."""
+    return await database.read(lambda connection: str(connection.execute("SELECT instance FROM service").fetchone()[0]))
