@@ -63,9 +63,12 @@ class Conversations:
         body = {"answer": "accept" if accept else "delete"}
         await self._transport.call("POST", self._path(conversation) + "/request", body, query=self._query())
 
-    async def mark_read(self, conversation: str, *, up_to: int | None = None) -> None:
-        """Mark what was received there as read, here and on the other devices. Raises `NotFound` where the service cannot."""
-        await self._transport.call("POST", self._path(conversation) + "/read", {"up_to": up_to}, query=self._query())
+    async def mark_read(self, conversation: str, *, upto: int | None = None, receipts: bool = True) -> int:
+        """Mark what was received there (up to a timestamp) as read, and tell the senders; gives how many messages that were."""
+        body = {"upto": upto, "receipts": receipts}
+        answer = await self._transport.call("POST", self._path(conversation) + "/read", body, query=self._query())
+        count = answer.get("read")
+        return count if isinstance(count, int) else 0
 
     async def look_up(self, recipients: Sequence[str]) -> list[FoundPerson]:
         """Tell who of these numbers and usernames is on Signal."""
