@@ -106,6 +106,10 @@ class Courier:
         """How many links wait for a phone."""
         return await self._ask("waiting_links")
 
+    async def let_call(self, number: str) -> None:
+        """Let the time be over before which no call can be asked for in a registration."""
+        await self._ask("let_call", number=number)
+
     async def deliver(
         self, text: str, *, sender: str = ECHO, account: str = HOME, group_id: str | None = None, count: int = 1
     ) -> list[int]:

@@ -75,6 +75,11 @@ class Host:
         assert self._courier is not None
         return sum(link.state == "waiting" for link in self._courier.link_sessions.all())
 
+    async def do_let_call(self, number: str) -> None:
+        """Let the time be over before which no call can be asked for."""
+        assert self._courier is not None
+        self._courier.services.registrations.get(number).voice_after = 0.0
+
     # -- the people
 
     async def do_deliver(self, sender: str, account: str, text: str, group_id: str | None = None, count: int = 1) -> list[int]:

@@ -22,7 +22,7 @@ NEVER = 1e-3
 async def shown(hass: HomeAssistant, result: Result, *, other_than: str | None = None) -> str:
     """The picture, once there is one (other than the last)."""
     async with asyncio.timeout(10):
-        while (picture := ((await refreshed(hass, result))["description_placeholders"] or {}).get("qr")) in (None, other_than):
+        while (picture := ((await refreshed(hass, result))["description_placeholders"] or {}).get("qr")) in (None, other_than):  # noqa: ASYNC110
             await asyncio.sleep(0.005)
     assert picture is not None
     return picture
