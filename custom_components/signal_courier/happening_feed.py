@@ -1,0 +1,74 @@
+"""Each event as a `Happening`, made once for all who want it: entities, triggers, the bus."""
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+
+from homeassistant.core import CALLBACK_TYPE, Context, HomeAssistant, callback
+from homeassistant.util.hass_dict import HassKey
+
+from .const import DOMAIN
+from .coordinator import SignalCourierConfigEntry
+from .events import CourierEvent, async_subscribe_all
+from .happenings import HappeningType, Payload, happening_type, payload_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Happening:
+    """What happened, as automations see it. The payload is shared: copy it before a change."""
+
+    entry_id: str
+    kind: HappeningType
+    payload: Payload
+    late: bool
+    allowed: bool
+    event: CourierEvent
+    context: Context = field(default_factory=Context)
+    """Of everything that it causes."""
+
+
+type HappeningCallback = Callable[[Happening], None]
+
+_LATEST: HassKey[tuple[CourierEvent, Happening | None]] = HassKey(f"{DOMAIN}_latest_happening")
+
+
+@callback
+def async_subscribe_happenings(
+    hass: HomeAssistant,
+    run: HappeningCallback,
+    kinds: Collection[HappeningType],
+    *,
+    entry: SignalCourierConfigEntry | None = None,
+) -> CALLBACK_TYPE:
+    """Have `run` called for what happens of these kinds: to the account of `entry`, or to all of them, also across reloads.
+
+    Gives what ends it.
+    """
+
+    @callback
+    def told(event: CourierEvent) -> None:
+        happening = _happening_of(hass, event)
+        if happening is not None and happening.kind in kinds:
+            run(happening)
+
+    if entry is not None:
+        return entry.runtime_data.events.async_subscribe(told)
+    return async_subscribe_all(hass, told)
+
+
+def _happening_of(hass: HomeAssistant, event: CourierEvent) -> Happening | None:
+    latest = hass.data.get(_LATEST)
+    if latest is not None and latest[0] is event:
+        return latest[1]
+    kind = happening_type(event)
+    found = None
+    if kind is not None:
+        found = Happening(
+            entry_id=event.entry_id,
+            kind=kind,
+            payload=payload_of(event, kind, entry_id=event.entry_id, late=event.late, allowed=event.allowed),
+            late=event.late,
+            allowed=event.allowed,
+            event=event,
+        )
+    hass.data[_LATEST] = (event, found)
+    return found
