@@ -28,6 +28,18 @@ class Engine:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Figures:
+    """How much an account sends and receives; days begin at midnight where the service is."""
+
+    queued: int = 0
+    sending: int = 0
+    parked: int = 0
+    sent_today: int = 0
+    failed_today: int = 0
+    last_received_at: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Account:
     """An account of the service."""
 
@@ -44,11 +56,9 @@ class Account:
     """What happens when a safety number is new: on-first-use, always, never."""
     problems: tuple[ProblemDetails, ...] = ()
     """What a person should do something about."""
-    expires: float | None = None
-    """Until when the link lasts if unused, seconds since 1970, where the service tells it."""
-    devices: int | None = None
-    last_received: int | None = None
-    sent_today: int | None = None
+    link_expires_at: int | None = None
+    """When Signal removes this linked device unless it is used before."""
+    figures: Figures | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -192,6 +202,8 @@ class Conversation:
     """Seconds after which messages vanish, 0 = never."""
     unread: int | None = None
     """How many messages nobody has read, where the service tells it."""
+    last_message_at: int | None = None
+    """When the newest message was received or sent, as far as they are kept."""
     avatar: str | None = None
     """Path of the picture on the service; 404 where there is none."""
     person: PersonDetails | None = None
