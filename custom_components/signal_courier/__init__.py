@@ -10,15 +10,26 @@ from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
 from homeassistant.helpers.typing import ConfigType
 
+from .bus import async_setup_bus
 from .client import CourierError, SignalCourierClient, Unauthorized
 from .client.events import Event
 from .const import CONF_ACCOUNT, CONF_LATE_AFTER, DEFAULT_LATE_AFTER, DOMAIN, LOGGER
 from .conversations import ConversationDirectory
 from .coordinator import AllowList, SignalCourierConfigEntry, SignalCourierCoordinator, SignalCourierData
+from .devices import async_remove_device
 from .entity import account_device
 from .events import EventHub
+from .read_receipts import async_setup_read_receipts
 
-PLATFORMS: Final = [Platform.BINARY_SENSOR]
+PLATFORMS: Final = [
+    Platform.BINARY_SENSOR,
+    Platform.BUTTON,
+    Platform.EVENT,
+    Platform.NOTIFY,
+    Platform.SENSOR,
+    Platform.SWITCH,
+    Platform.UPDATE,
+]
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
 
 
@@ -67,6 +78,8 @@ async def async_setup_entry(hass: HomeAssistant, entry: SignalCourierConfigEntry
     entry.async_on_unload(events.async_subscribe(notice))
     entry.async_on_unload(conversations.async_shutdown)
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
+    async_setup_bus(hass, entry)
+    async_setup_read_receipts(hass, entry)
     entry.async_on_unload(events.async_start())
     entry.async_on_unload(entry.add_update_listener(_async_reload))
     return True
@@ -78,6 +91,11 @@ async def async_unload_entry(hass: HomeAssistant, entry: SignalCourierConfigEntr
         return False
     await entry.runtime_data.events.async_stop()
     return True
+
+
+async def async_remove_config_entry_device(hass: HomeAssistant, entry: SignalCourierConfigEntry, device: dr.DeviceEntry) -> bool:
+    """Delete a device that is no longer wanted: a conversation's."""
+    return await async_remove_device(hass, entry, device)
 
 
 async def async_remove_entry(hass: HomeAssistant, entry: SignalCourierConfigEntry) -> None:

@@ -1,28 +1,39 @@
-"""Whether the service and Signal can be reached."""
+"""Whether the service and Signal can be reached, and which conversations wait to be read."""
 
-from typing import Final, override
+from dataclasses import asdict, dataclass, field
+from typing import Any, Final, Self, override
 
 from homeassistant.components.binary_sensor import BinarySensorEntity, BinarySensorEntityDescription
 from homeassistant.components.binary_sensor.const import BinarySensorDeviceClass
 from homeassistant.const import EntityCategory
-from homeassistant.core import HomeAssistant
+from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+from homeassistant.helpers.restore_state import ExtraStoredData, RestoreEntity
 
+from .const import SUBENTRY_CONVERSATION
 from .coordinator import SignalCourierConfigEntry
-from .entity import SignalCourierEntity
+from .entity import ConversationEntity, SignalCourierEntity
+from .happening_feed import Happening, async_subscribe_happenings
+from .happenings import HappeningType
+from .unread import async_on_read
 
 PARALLEL_UPDATES = 0
 
 _CONNECTIVITY: Final = BinarySensorEntityDescription(
     key="connectivity", device_class=BinarySensorDeviceClass.CONNECTIVITY, entity_category=EntityCategory.DIAGNOSTIC
 )
+_UNREAD: Final = BinarySensorEntityDescription(key="unread", translation_key="unread")
+_MOST_UNREAD: Final = 1000
 
 
 async def async_setup_entry(
     hass: HomeAssistant, entry: SignalCourierConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
 ) -> None:
-    """Set up the binary sensors of an account."""
+    """Set up the binary sensors of an account and of its conversations."""
     async_add_entities([ConnectivitySensor(entry, _CONNECTIVITY)])
+    for subentry in entry.subentries.values():
+        if subentry.subentry_type == SUBENTRY_CONVERSATION:
+            async_add_entities([Unread(entry, subentry, _UNREAD)], config_subentry_id=subentry.subentry_id)
 
 
 class ConnectivitySensor(SignalCourierEntity, BinarySensorEntity):
@@ -43,3 +54,82 @@ class ConnectivitySensor(SignalCourierEntity, BinarySensorEntity):
             and account is not None
             and account.state == "ready"
         )
+
+
+@dataclass
+class _Waiting(ExtraStoredData):
+    """The messages that nobody has read, by their timestamps; bounded."""
+
+    timestamps: list[int] = field(default_factory=list)
+
+    @override
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, stored: dict[str, Any]) -> Self:
+        """Read what was stored; what is none counts as empty."""
+        found = stored.get("timestamps")
+        return cls([one for one in found if isinstance(one, int)] if isinstance(found, list) else [])
+
+
+class Unread(ConversationEntity, BinarySensorEntity, RestoreEntity):
+    """On while something waits to be read."""
+
+    _waiting = _Waiting()
+
+    @override
+    async def async_added_to_hass(self) -> None:
+        await super().async_added_to_hass()
+        stored = await self.async_get_last_extra_data()
+        self._waiting = _Waiting.from_dict(stored.as_dict()) if stored is not None else _Waiting()
+        kinds = (HappeningType.MESSAGE, HappeningType.SENT, HappeningType.DELETE)
+        self.async_on_remove(async_subscribe_happenings(self.hass, self._happened, kinds, entry=self.entry))
+        self.async_on_remove(async_on_read(self.hass, self.entry.entry_id, self._read))
+
+    @property
+    @override
+    def is_on(self) -> bool:
+        return bool(self._waiting.timestamps)
+
+    @property
+    @override
+    def extra_state_attributes(self) -> dict[str, Any]:
+        return {"count": len(self._waiting.timestamps)}
+
+    @property
+    @override
+    def extra_restore_state_data(self) -> ExtraStoredData:
+        return self._waiting
+
+    @callback
+    def _happened(self, happening: Happening) -> None:
+        event, waiting = happening.event, self._waiting.timestamps
+        if happening.kind is HappeningType.SENT:
+            if event.receipt is not None:  # read on the phone; told for the writer, wherever it was written
+                read = {target.timestamp for target in event.receipt.targets}
+                left = [one for one in waiting if one not in read]
+            elif event.message is not None and self.is_here(event):  # whoever answers has read
+                left = []
+            else:
+                return
+        elif not self.is_here(event):
+            return
+        elif event.delete is not None:
+            left = [one for one in waiting if one != event.delete.target.timestamp]
+        elif event.message is not None and not event.message.story:
+            left = [*waiting, event.message.timestamp][-_MOST_UNREAD:]
+        else:
+            return
+        self._set(left)
+
+    @callback
+    def _read(self, conversation_id: str) -> None:
+        found = self.conversation
+        if conversation_id in (self.conversation_id, found.id if found is not None else None):
+            self._set([])
+
+    def _set(self, timestamps: list[int]) -> None:
+        if timestamps != self._waiting.timestamps:
+            self._waiting.timestamps = timestamps
+            self.async_write_ha_state()

@@ -10,6 +10,7 @@ from homeassistant.helpers.device_registry import DeviceEntryType, DeviceInfo
 from homeassistant.helpers.entity import EntityDescription
 from homeassistant.helpers.update_coordinator import CoordinatorEntity
 
+from .client.events import Event
 from .client.models import Account, Conversation
 from .const import CONF_CONVERSATION_ID, DOMAIN, NAME
 from .coordinator import SignalCourierConfigEntry, SignalCourierCoordinator
@@ -54,7 +55,7 @@ class ConversationEntity(CoordinatorEntity[SignalCourierCoordinator]):
     """An entity of a conversation's device: `self.data`, `self.conversation_id`, `self.conversation`.
 
     Its unique id is `<account id>_<conversation id>_<key>`. Add it with `async_add_entities([…], config_subentry_id=subentry.subentry_id)`.
-    The device is renamed with the conversation; an entity without a conversation (left, deleted) is not available.
+    The device is renamed with the conversation; what belongs to a group that was left, or to somebody blocked, is not available.
     """
 
     _attr_has_entity_name = True
@@ -83,14 +84,26 @@ class ConversationEntity(CoordinatorEntity[SignalCourierCoordinator]):
 
     @property
     def conversation(self) -> Conversation | None:
-        """The conversation as it is known now."""
-        return self.data.conversations.get(self.conversation_id)
+        """The conversation as it is known now; `None` for a group that was left, and for somebody who was never met."""
+        directory = self.data.conversations
+        if (found := directory.get(self.conversation_id)) is not None or not self.conversation_id.startswith("+"):
+            return found
+        return next((one for one in directory.all.values() if one.number == self.conversation_id), None)
+
+    def is_here(self, event: Event) -> bool:
+        """Whether an event happened in this conversation; it may have been added by its number, when no UUID was known."""
+        place = event.conversation
+        return place is not None and self.conversation_id in (place.id, place.number)
 
     @property
     @override
     def available(self) -> bool:
+        if not super().available:
+            return False
         found = self.conversation
-        return super().available and found is not None and (found.group is None or found.group.member)
+        if found is None:
+            return not self.conversation_id.startswith("group.")  # whoever was never met can be written to all the same
+        return not found.blocked and (found.group is None or found.group.member)
 
     @override
     async def async_added_to_hass(self) -> None:
