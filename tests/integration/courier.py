@@ -98,6 +98,18 @@ class Courier:
         """Start it again on the same port, with its data."""
         await self._ask("again")
 
+    async def pace_links(self, *, renew_after: float = 60, lifetime: float = 600) -> None:
+        """Let codes to link be renewed after so many seconds, and links be given up."""
+        await self._ask("pace_links", renew_after=renew_after, lifetime=lifetime)
+
+    async def waiting_links(self) -> int:
+        """How many links wait for a phone."""
+        return await self._ask("waiting_links")
+
+    async def let_call(self, number: str) -> None:
+        """Let the time be over before which no call can be asked for in a registration."""
+        await self._ask("let_call", number=number)
+
     async def deliver(
         self, text: str, *, sender: str = ECHO, account: str = HOME, group_id: str | None = None, count: int = 1
     ) -> list[int]:

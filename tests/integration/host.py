@@ -65,6 +65,21 @@ class Host:
         if courier is not None:
             await courier.stop()
 
+    async def do_pace_links(self, renew_after: float, lifetime: float) -> None:
+        """Let codes to link be renewed after so many seconds, and links be given up."""
+        assert self._courier is not None
+        self._courier.link_sessions.renew_after, self._courier.link_sessions.lifetime = renew_after, lifetime
+
+    async def do_waiting_links(self) -> int:
+        """How many links wait for a phone."""
+        assert self._courier is not None
+        return sum(link.state == "waiting" for link in self._courier.link_sessions.all())
+
+    async def do_let_call(self, number: str) -> None:
+        """Let the time be over before which no call can be asked for."""
+        assert self._courier is not None
+        self._courier.services.registrations.get(number).voice_after = 0.0
+
     # -- the people
 
     async def do_deliver(self, sender: str, account: str, text: str, group_id: str | None = None, count: int = 1) -> list[int]:

@@ -23,13 +23,16 @@ async def test_what_is_sent_has_a_name_and_a_fate(client):
     await client.messages.delete(ECHO, sent.timestamp)
     await client.messages.set_typing(ECHO)
     await client.messages.send_receipts(ECHO, [sent.timestamp])
-    assert await client.messages.all(limit=5)
+    newest = (await client.messages.history(conversation=ECHO, direction="sent", limit=5)).messages[0]
+    assert (newest.id, newest.timestamp) == (sent.id, sent.timestamp)
+    assert newest.deleted_at
 
 
 async def test_what_waits_is_followed_by_its_id(client):
     sent = await client.messages.send([ECHO], text="Hello", wait=0)
     assert sent.id
-    assert (await client.messages.get(sent.id)).id == sent.id
+    assert (await client.messages.get(sent.id, wait=5)).timestamp
+    assert (await client.messages.get(sent.id, wait=5, until="read")).state == "read"
 
 
 async def test_polls_are_asked_answered_and_closed(client):

@@ -1,6 +1,7 @@
 """One request, decoded: what a handler gets."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 
 from aiohttp import web
@@ -15,11 +16,14 @@ from signal_courier.model.errors import InvalidValue
 from signal_courier.model.messages import Sendable
 from signal_courier.model.recipients import Recipient, parse_number
 
+if TYPE_CHECKING:
+    from signal_courier.http.once import Wishes
+
 
 class Call[B, Q]:
     """A request on its way through a handler. `body` and `query` are what the route declared, `None` otherwise."""
 
-    __slots__ = ("body", "caller", "checked_account", "dialect", "path", "query", "request", "services", "terms")
+    __slots__ = ("body", "caller", "checked_account", "dialect", "once", "path", "query", "request", "services", "terms")
 
     def __init__(
         self,
@@ -42,6 +46,8 @@ class Call[B, Q]:
         """Who is asking; what the route declares was checked."""
         self.checked_account: str | None = None
         """The account that only the body or the query named, for the audit log."""
+        self.once: Callable[[Wishes, Callable[[], Awaitable[web.Response]]], Awaitable[web.Response]] | None = None
+        """Serves a request with an idempotency key once, for a handler that reads the body itself."""
         self.terms = terms
         """How what it sends is to be sent; `None` = at once, while the caller waits."""
 

@@ -81,10 +81,17 @@ def wishes_of(request: web.BaseRequest, match: Match) -> Wishes | None:
         terms.expires_in = _expires_in(headers)
     elif key is None:
         return None
-    if key is not None and not _KEY.fullmatch(key):
-        raise InvalidValue(KEY, f"{KEY}: must have 1 to 255 printable ASCII characters")
+    if key is not None:
+        checked_key(key)
     parts = (request.method, match.route.path, *(text for pair in sorted(match.path.items()) for text in pair), match.dialect or "")
     return Wishes(terms, key, hashlib.sha256("\n".join([*parts, ""]).encode(errors="surrogateescape")))
+
+
+def checked_key(key: str) -> str:
+    """A key that can be one. Raises `InvalidValue`."""
+    if not _KEY.fullmatch(key):
+        raise InvalidValue(KEY, f"{KEY}: must have 1 to 255 printable ASCII characters")
+    return key
 
 
 def accepted_answer(accepted: Accepted) -> web.Response:

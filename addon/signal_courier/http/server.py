@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Iterable
+from functools import partial
 
 from aiohttp import web
 
@@ -154,6 +155,7 @@ class HttpServer:
         dialect = match.dialect or caller.dialect or self._default_dialect
         if route.body is None:
             visit.call = Call(request, self._services, match.path, dialect, None, query, caller)
+            visit.call.once = partial(self._once.serve, caller)
             return await route.handler(visit.call)
         wishes = wishes_of(request, match) if route.sends else None
         digest, terms = (wishes.digest, wishes.terms) if wishes is not None else (None, None)

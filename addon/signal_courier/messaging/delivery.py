@@ -6,7 +6,7 @@ engine before the next request is looked at, so that messages leave in the order
 """
 
 import asyncio
-from collections.abc import Awaitable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Protocol
 
 import msgspec
@@ -30,6 +30,7 @@ from signal_courier.model.messages import (
 )
 from signal_courier.model.recipients import GroupId, Recipient, Username
 
+_relayed = msgspec.json.Decoder(SendAnswer).decode
 SUCCESS = "SUCCESS"
 IDENTITY_FAILURE = "IDENTITY_FAILURE"
 _STORY = "recipient: a story goes to all contacts or to one group"
@@ -123,6 +124,34 @@ class Delivery:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(_settled(self._deliver(account, target, what))) for target in targets]
         return _joined(targets, [task.result() for task in tasks])
+
+    async def relay(self, account: str, recipients: Sequence[Recipient], call: Callable[[], Awaitable[msgspec.Raw]]) -> Outcome:
+        """Send by one call that somebody else has put together, whatever kinds its recipients are of. Raises as `send` does."""
+        targets = split(recipients)
+        if self._trust is not None:
+            await self._trust.check(account, [person for target in targets for person in target.persons])
+        try:
+            raw = await call()
+        except errors.UntrustedIdentity as error:
+            if self._trust is None or not await self._trust.accepts(account, error):
+                raise
+            raw = await call()
+        try:
+            answer = _relayed(raw)
+        except msgspec.MsgspecError:  # a method that tells nothing
+            answer = SendAnswer()
+        sent = [
+            Sent(
+                target=target,
+                timestamp=answer.timestamp or 0,
+                results=[
+                    one for one in answer.results if len(targets) == 1 or one.group_id == (target.group.internal if target.group else None)
+                ],
+            )
+            for target in targets
+        ]
+        failures = [failure for one in sent for failure in _failures(one.results, one.target)]
+        return Outcome(sent=sent, failures=failures, tokens=_tokens(answer.results))
 
     async def deliver(self, account: str, target: Target, what: Sendable) -> SendAnswer:
         """Make the one call of a target. Raises as `send` does."""

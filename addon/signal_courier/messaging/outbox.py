@@ -8,7 +8,7 @@ the disk hears of it afterwards. With an idempotency key the disk knows first, s
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -213,16 +213,11 @@ class Outbox:
             KeyReused: The key of the terms belongs to another request.
         """
         if terms is None or (terms.key is None and not terms.respond_async):
-            return await self._send_at_once(account, recipients, what, terms)
-        if terms.key is not None:
-            known = await self._table.key(terms.key.caller, terms.key.key, self._clock.now_ms() - DAY * 1000)
-            if known is not None:
-                if known.fingerprint != terms.key.fingerprint:
-                    raise KeyReused
-                terms.message = message_id(known.message)
-                return await self._again(known.message, terms)
+            return await self._send_at_once(account, recipients, what, terms, self._delivery.send(account, recipients, what))
+        if terms.key is not None and (told := await self._told_before(terms.key, terms)) is not None:
+            return told
         if not terms.respond_async:
-            return await self._send_once(account, recipients, what, terms)
+            return await self._send_once(account, recipients, what, terms, lambda: self._delivery.send(account, recipients, what))
         status = await self.submit(account, recipients, what, expires_in=terms.expires_in, key=terms.key)
         terms.message = status.id
         if terms.wait > 0:
@@ -230,6 +225,43 @@ class Outbox:
             if not status.state.is_open:
                 return _outcome_of(status)
         raise Accepted(status.id)
+
+    async def relay(
+        self,
+        account: str,
+        recipients: Sequence[Recipient],
+        what: Sendable,
+        call: Callable[[], Awaitable[msgspec.Raw]],
+        terms: Terms | None = None,
+    ) -> tuple[Outcome, msgspec.Raw | None]:
+        """Send by a call to signal-cli that somebody else has put together: `what` is what it means, for the history.
+
+        Gives what became of it, and signal-cli's answer as it was; `None` where the same key has sent it before. Raises as `send`.
+        """
+        answers: list[msgspec.Raw] = []
+
+        async def answered() -> msgspec.Raw:
+            answers.append(await call())
+            return answers[-1]
+
+        if terms is None or terms.key is None:
+            deliver = self._delivery.relay(account, recipients, answered)
+            outcome = await self._send_at_once(account, recipients, what, terms, deliver)
+        elif (told := await self._told_before(terms.key, terms)) is not None:
+            outcome = told
+        else:
+            outcome = await self._send_once(account, recipients, what, terms, lambda: self._delivery.relay(account, recipients, answered))
+        return outcome, answers[-1] if answers else None
+
+    async def _told_before(self, key: NewKey, terms: Terms) -> Outcome | None:
+        """What became of the request that had the same key, `None` where there was none."""
+        known = await self._table.key(key.caller, key.key, self._clock.now_ms() - DAY * 1000)
+        if known is None:
+            return None
+        if known.fingerprint != key.fingerprint:
+            raise KeyReused
+        terms.message = message_id(known.message)
+        return await self._again(known.message, terms)
 
     async def submit(
         self,
@@ -393,12 +425,14 @@ class Outbox:
         self._last += 1
         return self._last
 
-    async def _send_at_once(self, account: str, recipients: Sequence[Recipient], what: Sendable, terms: Terms | None) -> Outcome:
+    async def _send_at_once(
+        self, account: str, recipients: Sequence[Recipient], what: Sendable, terms: Terms | None, deliver: Awaitable[Outcome]
+    ) -> Outcome:
         # The hot path: whatever can be done later is done when the history is written.
         place = object()
         self._evidence.in_flight[place] = (account, recipients)
         try:
-            outcome = await self._delivery.send(account, recipients, what)
+            outcome = await deliver
         except EngineError as error:
             number = self._history.add(account, recipients, what, error)
             if terms is not None and number is not None:
@@ -411,7 +445,14 @@ class Outbox:
             terms.message = message_id(number)
         return outcome
 
-    async def _send_once(self, account: str, recipients: Sequence[Recipient], what: Sendable, terms: Terms) -> Outcome:
+    async def _send_once(
+        self,
+        account: str,
+        recipients: Sequence[Recipient],
+        what: Sendable,
+        terms: Terms,
+        deliver: Callable[[], Awaitable[Outcome]],
+    ) -> Outcome:
         """Send for a caller who waits and has a key: the disk knows first."""
         check_possible(recipients, what)
         now = self._clock.now_ms()
@@ -427,7 +468,7 @@ class Outbox:
         self._queue.messages[message.number] = message
         try:
             with self._evidence.call(account, recipients):
-                outcome = await self._delivery.send(account, recipients, what)
+                outcome = await deliver()
         except EngineError as error:
             if error.uncertain:
                 terms.uncertain = True

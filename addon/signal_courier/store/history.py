@@ -105,8 +105,17 @@ class HistoryTable:
         return await self._database.read(
             lambda connection: dict(
                 connection.execute(
-                    "SELECT account, received_at FROM inbox WHERE id IN (SELECT max(id) FROM inbox INDEXED BY inbox_messages "
-                    "WHERE conversation IS NOT NULL AND target IS NULL GROUP BY account)"
+                    """
+                    WITH RECURSIVE accounts(name) AS (
+                        SELECT min(account) FROM inbox
+                        UNION ALL
+                        SELECT (SELECT min(account) FROM inbox WHERE account > accounts.name) FROM accounts WHERE accounts.name IS NOT NULL
+                    )
+                    SELECT account, received_at FROM accounts JOIN inbox ON inbox.id = (
+                        SELECT max(id) FROM inbox INDEXED BY inbox_messages
+                        WHERE account = accounts.name AND conversation IS NOT NULL AND target IS NULL
+                    )
+                    """
                 ).fetchall()
             )
         )
@@ -204,7 +213,8 @@ def _changes(connection: sqlite3.Connection, account: str, timestamps: Sequence[
         return [], []
     where = f"account = ? AND target IN ({_marks(timestamps)})"
     received = connection.execute(
-        f"SELECT id, received_at, own, conversation, envelope FROM inbox WHERE {where} ORDER BY id LIMIT 5000",  # noqa: S608
+        "SELECT id, received_at, own, conversation, envelope FROM inbox INDEXED BY inbox_by_target "  # noqa: S608
+        f"WHERE {where} AND target IS NOT NULL ORDER BY id LIMIT 5000",
         (account, *timestamps),
     ).fetchall()
     sent = messages_where(connection, f"WHERE {where} ORDER BY number LIMIT 5000", (account, *timestamps))

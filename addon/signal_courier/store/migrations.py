@@ -247,7 +247,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         # UUID or number of the person, or internal id of the group; NULL for what is no part of a history
         "ALTER TABLE inbox ADD COLUMN target INTEGER",  # timestamp of the message that it changes; NULL for a message
         "ALTER TABLE inbox ADD COLUMN own INTEGER NOT NULL DEFAULT 0",  # 1: sent by the account on another device
-        "CREATE INDEX inbox_by_conversation ON inbox (account, conversation) WHERE conversation IS NOT NULL AND target IS NULL",
+        "CREATE INDEX inbox_by_conversation ON inbox (account, conversation, id, own) WHERE conversation IS NOT NULL AND target IS NULL",
         "CREATE INDEX inbox_messages ON inbox (account) WHERE conversation IS NOT NULL AND target IS NULL",
         "CREATE INDEX inbox_by_target ON inbox (account, target) WHERE target IS NOT NULL",
         "ALTER TABLE outbox ADD COLUMN target INTEGER",  # as in inbox

@@ -279,3 +279,62 @@ async def test_a_token_for_one_account_sees_no_other(service: Service, http: aio
         async with EventSource.connect(http, target, **bearer) as source:
             await inject(service, frame_of(ACCOUNT, 1), frame_of(SECOND, 2))
             assert msgspec.json.decode((await source.next()).data)["account"] == SECOND
+
+
+# --- what is sent by it goes the way of everything that is sent
+
+
+async def test_what_is_sent_by_rpc_has_a_history_and_tells_how_far_it_comes(service: Service) -> None:
+    params = {"account": ACCOUNT, "recipient": [PERSON], "message": "Hi", "quoteTextStyle": []}
+    assert "result" in (await rpc(service, request("send", params))).json
+    assert service.asked("send") == [params]
+    (noted,) = (await service.get("/api/v2/outbox?account=%2B4915100000001")).json["messages"]
+    assert (noted["kind"], noted["state"], noted["content"]["text"], noted["recipients"][0]["recipient"]) == (
+        "message",
+        "sent",
+        "Hi",
+        PERSON,
+    )
+
+
+@pytest.mark.parametrize(
+    ("method", "params", "kind"),
+    [
+        ("send", {"message": "x", "editTimestamp": 1700000000123}, "edit"),
+        ("send", {"message": "x", "mention": ["0:1:" + PERSON], "quote-timestamp": 1700000000123, "quoteAuthor": PERSON}, "message"),
+        ("sendReaction", {"emoji": "👍", "targetAuthor": PERSON, "targetTimestamp": 1700000000123}, "reaction"),
+        ("remoteDelete", {"targetTimestamp": 1700000000123}, "delete"),
+        ("sendPollCreate", {"question": "Tea?", "option": ["Yes", "No"]}, "poll"),
+        ("sendPollVote", {"pollAuthor": PERSON, "pollTimestamp": 1700000000123, "option": [0]}, "vote"),
+        ("sendPollTerminate", {"pollTimestamp": 1700000000123}, "poll_end"),
+    ],
+)
+async def test_every_method_that_sends_is_noted_for_what_it_is(service: Service, method: str, params: dict[str, Any], kind: str) -> None:
+    result = {"recipientAddress": {"uuid": "11111111-1111-4111-8111-111111111111", "number": PERSON}, "type": "SUCCESS"}
+    service.daemon.on(method, {"timestamp": 1700000000999, "results": [result]})
+    whole = {"account": ACCOUNT, "recipient": PERSON} | params
+    reply = await rpc(service, request(method, whole))
+    assert reply.json["result"] == {"timestamp": 1700000000999, "results": [result]}
+    assert service.asked(method) == [whole]
+    (noted,) = (await service.get("/api/v2/outbox?account=%2B4915100000001")).json["messages"]
+    assert (noted["kind"], noted["state"], noted["timestamp"]) == (kind, "sent", 1700000000999)
+
+
+async def test_the_same_key_sends_once_by_rpc_too(service: Service) -> None:
+    body = request("send", {"account": ACCOUNT, "recipient": [PERSON], "message": "Hi"})
+    first = await rpc(service, body, **{"Idempotency-Key": "k"})
+    second = await rpc(service, body, **{"Idempotency-Key": "k"})
+    assert (second.json, second.headers["Idempotent-Replayed"]) == (first.json, "true")
+    assert len(service.asked("send")) == 1
+    other = await rpc(service, request("send", {"account": ACCOUNT, "recipient": [PERSON], "message": "Ho"}), **{"Idempotency-Key": "k"})
+    assert other.status == 422
+    assert (await rpc(service, [body], **{"Idempotency-Key": "b"})).json["error"]["code"] == -32600
+
+
+async def test_what_was_refused_by_rpc_is_noted_with_its_reason(service: Service) -> None:
+    failed = [{"recipientAddress": {"number": PERSON}, "type": "UNREGISTERED_FAILURE"}]
+    service.daemon.on("send", Failure(-1, "Failed to send message", {"response": {"timestamp": 1, "results": failed}}))
+    reply = await rpc(service, request("send", {"account": ACCOUNT, "recipient": PERSON, "message": "Hi"}))
+    assert reply.json["error"]["code"] == -1
+    (noted,) = (await service.get("/api/v2/outbox?account=%2B4915100000001")).json["messages"]
+    assert (noted["state"], noted["recipients"][0]["reason"]) == ("failed", "UNREGISTERED_FAILURE")

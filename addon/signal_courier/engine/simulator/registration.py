@@ -1,7 +1,8 @@
 """Getting an own number onto Signal, and off it again.
 
 A registration wants a captcha first ("bad", or one with "fail" in it, is refused), then sends the code 123456; a call instead of an
-SMS is possible once an SMS was asked for. +4915100000099 is locked with the PIN 1234, +4915100000098 is refused for its rate.
+SMS is possible once an SMS was asked for, and the only way to +4915100000097. +4915100000099 is locked with the PIN 1234,
++4915100000098 is refused for its rate.
 """
 
 import re
@@ -69,6 +70,8 @@ def register(network: Network, number: str, params: Register) -> Json:
             "and wait a minute."
         )
     begun.code_sent = True
+    if number == cast.LANDLINE and not params.voice:
+        raise Refusal(IO_ERROR, "Failed to register: Transport not supported (InvalidTransportModeException)")
     return {}
 
 

@@ -1,6 +1,7 @@
 """`/api/v1/rpc`: JSON-RPC 2.0 over HTTP, as signal-cli's daemon speaks it."""
 
 import asyncio
+import hashlib
 import logging
 from collections.abc import Mapping
 from typing import Final, cast
@@ -15,9 +16,12 @@ from signal_courier.engine.base import Params
 from signal_courier.http import bodies
 from signal_courier.http.answers import empty, json_bytes, text_answer
 from signal_courier.http.call import Call
+from signal_courier.http.once import KEY, Wishes, checked_key
 from signal_courier.http.problems import LostBody, NotAllowed, SlowBody
 from signal_courier.http.routing import Answer, RouteTable
 from signal_courier.http.rpc import methods
+from signal_courier.http.rpc.sending import answer_of, sending_of
+from signal_courier.messaging.outbox import Terms
 from signal_courier.model.errors import InvalidValue, TooLarge
 from signal_courier.model.recipients import parse_number
 
@@ -89,7 +93,8 @@ async def call_method(call: Call[None, None]) -> web.StreamResponse:
 
     The body is JSON-RPC 2.0: `{"jsonrpc": "2.0", "method": "send", "params": {…}, "id": "1"}`, or a list of such, which is worked off in
     order. Each method asks for the scope that the other routes of its kind ask for; what is not known to this service asks for `admin`.
-    Files can be named by their path only by programs on the same machine; others send `data:` URIs.
+    Files can be named by their path only by programs on the same machine; others send `data:` URIs. What is sent is in the outbox's history;
+    a single request may have the header `Idempotency-Key`.
     """
     if call.request.content_type != "application/json":
         return text_answer("", 415)
@@ -100,13 +105,24 @@ async def call_method(call: Call[None, None]) -> web.StreamResponse:
             msgspec.json.decode(raw)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         return _answer(_error(_NULL, _Fault(-32700, str(error))))
+    key = call.request.headers.get(KEY)
     if batch is None:
-        answer = await _one(call, msgspec.Raw(raw))
-        return _answer(answer) if answer is not None else empty(201)
+        if key is None or call.once is None:
+            return await _single(call, raw)
+        wishes = Wishes(Terms(), checked_key(key), hashlib.sha256(b"POST\n/api/v1/rpc\n" + raw))
+        call.terms = wishes.terms
+        return await call.once(wishes, lambda: _single(call, raw))
+    if key is not None:
+        return _answer(_error(_NULL, _Fault(-32600, f"{KEY} is for a single request, not for a batch")))
     if not 0 < len(batch) <= LONGEST_BATCH:
         return _answer(_error(_NULL, _Fault(-32600, f"a batch holds 1 to {LONGEST_BATCH} requests")))
     answers = [answer for request in batch if (answer := await _one(call, request)) is not None]
     return _answer(b"[" + b",".join(answers) + b"]") if answers else empty(201)
+
+
+async def _single(call: Call[None, None], raw: bytes) -> web.Response:
+    answer = await _one(call, msgspec.Raw(raw))
+    return _answer(answer) if answer is not None else empty(201)
 
 
 def _answer(body: bytes) -> web.Response:
@@ -204,7 +220,14 @@ async def _perform(call: Call[None, None], method: str, given: dict[str, object]
     methods.check(call, method, cast("Params", params))
     if isinstance(account := given.get("account"), str) and account.startswith("+"):
         given["account"] = parse_number(account).e164  # what was checked is what is asked for
-    result = await services.engine.call(method, cast("Params", params))
+    sending = sending_of(method, given)
+    if sending is None:
+        result = await services.engine.call(method, cast("Params", params))
+    else:
+        outcome, answer = await services.outbox.relay(
+            sending.account, sending.recipients, sending.what, lambda: services.engine.call(method, cast("Params", params)), call.terms
+        )
+        result = answer if answer is not None else answer_of(outcome)
     if method in methods.CHANGING_ACCOUNTS:
         services.accounts.forget()
     if isinstance(sender := given.get("account"), str):
