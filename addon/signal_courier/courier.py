@@ -18,6 +18,7 @@ from signal_courier.engine.base import Engine
 from signal_courier.engine.commands import Commands
 from signal_courier.engine.daemon import EngineOptions, SignalCli
 from signal_courier.http import tables
+from signal_courier.http.announcing import Announcer
 from signal_courier.http.server import HttpServer
 from signal_courier.http.services import Services
 from signal_courier.http.web import swagger
@@ -154,6 +155,7 @@ class Courier:
             self.tokens,
             self.audit,
         )
+        self.announcer = Announcer(settings)
         self.first_token: str | None = None
         """The admin token that this start has made, to be told once."""
 
@@ -177,9 +179,11 @@ class Courier:
         await self.webhooks.start()
         # The engine first, if only by a moment: the first request must find it starting, not stopped.
         await asyncio.gather(self.engine.start(self.receiving.inbox.accept), self.server.start())
+        self.announcer.start(self.figures.instance, self.server.port)
 
     async def stop(self) -> None:
         """Stop within 5 s: first no new requests, then signal-cli, then the database."""
+        await self.announcer.stop()
         self.receiving.release()
         await self.link_sessions.stop()
         await asyncio.gather(self.server.stop(), self.outbox.drain(_DRAIN))

@@ -229,6 +229,10 @@ class Settings:
         False, "COURIER_ATTACHMENT_URLS_PRIVATE", _flag, "fetch attachments from private addresses too (http allowed there)"
     )
 
+    announce: bool = _setting(
+        True, "COURIER_ANNOUNCE", _flag, "tell the local network that the service is here (zeroconf), when it serves other machines"
+    )
+
     auth: Auth = _setting(
         "token", "COURIER_AUTH", _choice("token", "open"),
         "token = other machines need a token; open = everybody on the network may use the drop-in routes", group=_ACCESS,

@@ -140,16 +140,7 @@ class Delivery:
             answer = _relayed(raw)
         except msgspec.MsgspecError:  # a method that tells nothing
             answer = SendAnswer()
-        sent = [
-            Sent(
-                target=target,
-                timestamp=answer.timestamp or 0,
-                results=[
-                    one for one in answer.results if len(targets) == 1 or one.group_id == (target.group.internal if target.group else None)
-                ],
-            )
-            for target in targets
-        ]
+        sent = [Sent(target=target, timestamp=answer.timestamp or 0, results=_share(answer, targets, target)) for target in targets]
         failures = [failure for one in sent for failure in _failures(one.results, one.target)]
         return Outcome(sent=sent, failures=failures, tokens=_tokens(answer.results))
 
@@ -346,6 +337,14 @@ async def _settled(call: Awaitable[SendAnswer]) -> SendAnswer | EngineError:
         return await call
     except EngineError as error:
         return error
+
+
+def _share(answer: SendAnswer, targets: Sequence[Target], target: Target) -> list[SendResult]:
+    """The results of one target among those of a call for several."""
+    if len(targets) == 1:
+        return answer.results
+    group = target.group.internal if target.group is not None else None
+    return [result for result in answer.results if result.group_id == group]
 
 
 def _sent(target: Target, answer: SendAnswer) -> Sent:

@@ -93,8 +93,8 @@ async def call_method(call: Call[None, None]) -> web.StreamResponse:
 
     The body is JSON-RPC 2.0: `{"jsonrpc": "2.0", "method": "send", "params": {…}, "id": "1"}`, or a list of such, which is worked off in
     order. Each method asks for the scope that the other routes of its kind ask for; what is not known to this service asks for `admin`.
-    Files can be named by their path only by programs on the same machine; others send `data:` URIs. What is sent is in the outbox's history;
-    a single request may have the header `Idempotency-Key`.
+    Files can be named by their path only by programs on the same machine; others send `data:` URIs. What is sent is noted in the
+    outbox; a single request may have the header `Idempotency-Key`.
     """
     if call.request.content_type != "application/json":
         return text_answer("", 415)
