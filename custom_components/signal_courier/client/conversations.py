@@ -63,10 +63,15 @@ class Conversations:
         body = {"answer": "accept" if accept else "delete"}
         await self._transport.call("POST", self._path(conversation) + "/request", body, query=self._query())
 
-    async def mark_read(self, conversation: str, *, up_to: int | None = None, receipts: bool = True) -> None:
-        """Mark what was received there as read, up to the message with this timestamp; `receipts`: tell the writers."""
-        body = {"upto": up_to, "receipts": receipts}
-        await self._transport.call("POST", self._path(conversation) + "/read", body, query=self._query())
+    async def mark_read(self, conversation: str, *, upto: int | None = None, receipts: bool = True) -> int:
+        """Mark what was received there (up to the message with this timestamp) as read; gives how many messages that were.
+
+        `receipts`: tell the writers.
+        """
+        body = {"upto": upto, "receipts": receipts}
+        answer = await self._transport.call("POST", self._path(conversation) + "/read", body, query=self._query())
+        count = answer.get("read")
+        return count if isinstance(count, int) else 0
 
     async def look_up(self, recipients: Sequence[str]) -> list[FoundPerson]:
         """Tell who of these numbers and usernames is on Signal."""

@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Final, TypedDict, Unpack
 
 from .events import Event
+from .history import HistoryPage
 from .models import OutboxMessage, Sent
-from .transport import DEADLINE, Transport, read, read_all, segment
+from .transport import DEADLINE, SHORT_DEADLINE, Transport, read, read_all, segment
 
 LONGEST_WAIT: Final = 600
 """Seconds."""
@@ -95,18 +96,34 @@ class Messages:
         """Show that something is being typed (for 15 seconds), or no longer."""
         await self._transport.call("POST", "/api/v2/typing", {"conversation": conversation, "stop": stop, **self._transport.whose()})
 
-    async def get(self, message: str) -> OutboxMessage:
-        """What became of a message (`msg_…`). Raises `NotFound`."""
-        return read(OutboxMessage, await self._transport.call("GET", self._path(message)))
+    async def get(self, message: str, *, wait: int = 0, until: str = "sent") -> OutboxMessage:
+        """What became of a message (`msg_…`). Raises `NotFound`.
 
-    async def all(
-        self, *, conversation: str | None = None, before: str | None = None, limit: int = 50, open_only: bool = False
-    ) -> list[OutboxMessage]:
-        """What was sent, or waits; the newest first."""
+        Args:
+            message: Its id.
+            wait: Seconds (600 at most) to wait until it has come so far.
+            until: `sent`, `delivered` or `read`: by everybody whom it reaches at all.
+        """
+        query: dict[str, str | int | bool | None] = {"wait": wait, "until": until} if wait else {}
+        return read(OutboxMessage, await self._transport.call("GET", self._path(message), query=query, deadline=SHORT_DEADLINE + wait))
+
+    async def history(
+        self, *, conversation: str | None = None, direction: str = "", search: str = "", before: str | None = None, limit: int = 50
+    ) -> HistoryPage:
+        """What was said, in one conversation or in all, the newest first.
+
+        Args:
+            conversation: All unless given.
+            direction: `received` or `sent`; both unless given.
+            search: Texts in which this occurs.
+            before: `next` of the page before.
+            limit: At most 500.
+        """
         query = {
-            "conversation": conversation, "before": before, "limit": limit, "open": open_only or None, "account": self._transport.account,
+            "conversation": conversation, "direction": direction, "search": search, "before": before, "limit": limit,
+            "account": self._transport.account,
         }  # fmt: skip
-        return read_all(OutboxMessage, await self._transport.call("GET", "/api/v2/messages", query=query), "messages")
+        return read(HistoryPage, await self._transport.call("GET", "/api/v2/messages", query=query))
 
     async def cancel(self, message: str) -> OutboxMessage:
         """Take back what is not being sent yet. Raises `NotFound`."""
