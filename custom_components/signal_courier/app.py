@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any, Final, Literal
 
-from aiohasupervisor import SupervisorError
+from aiohasupervisor import SupervisorError, SupervisorNotFoundError
 from aiohasupervisor.models import StoreAddRepository
 from homeassistant.components.hassio import AddonError, AddonManager, AddonState, get_supervisor_client
 from homeassistant.core import HomeAssistant, callback
@@ -38,6 +38,8 @@ async def async_state(hass: HomeAssistant) -> AppState:
     try:
         info = await _manager(hass).async_get_addon_info()
     except AddonError as error:
+        if isinstance(error.__cause__, SupervisorNotFoundError):  # so Home Assistant 2026.10; later ones: not available
+            return "unknown"
         raise AppError(str(error)) from error
     if info.state in (AddonState.NOT_INSTALLED, AddonState.INSTALLING):
         return "missing" if info.available or info.state is AddonState.INSTALLING else "unknown"

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from homeassistant.config_entries import ConfigFlowResult
-from homeassistant.const import CONF_HOST, CONF_PORT, CONF_TOKEN, CONF_URL
+from homeassistant.const import CONF_HOST, CONF_PORT, CONF_SSL, CONF_TOKEN, CONF_URL, CONF_VERIFY_SSL
 from homeassistant.core import HomeAssistant
 
 from .const import LOGGER
@@ -110,6 +110,11 @@ class AppSteps(FlowBase):
 
 
 async def async_connect_app(hass: HomeAssistant, told: Mapping[str, Any], slug: str) -> Connection:
-    """Reach the service that an app told of. Raises `ConnectionFailed`."""
-    url = f"http://{told[CONF_HOST]}:{told[CONF_PORT]}"
-    return await async_connect(hass, {CONF_URL: url, CONF_TOKEN: told.get(CONF_TOKEN)}, app=slug)
+    """Reach the service that an app told of: `host`, `port`, `token`, with TLS `ssl` and `verify_ssl`. Raises `ConnectionFailed`."""
+    scheme = "https" if told.get(CONF_SSL) else "http"
+    given = {
+        CONF_URL: f"{scheme}://{told[CONF_HOST]}:{told[CONF_PORT]}",
+        CONF_TOKEN: told.get(CONF_TOKEN),
+        CONF_VERIFY_SSL: bool(told.get(CONF_VERIFY_SSL, True)),
+    }
+    return await async_connect(hass, given, app=slug)

@@ -66,9 +66,7 @@ async def test_what_is_no_number_is_said_at_its_field(hass: HomeAssistant, couri
     assert result["step_id"] == "captcha"
 
 
-async def test_a_number_of_the_service_is_not_taken_from_it(
-    hass: HomeAssistant, courier: Courier, client: SignalCourierClient
-) -> None:
+async def test_a_number_of_the_service_is_not_taken_from_it(hass: HomeAssistant, courier: Courier, client: SignalCourierClient) -> None:
     result = await choose(hass, await connected(hass, courier), "register")
     result = await give(hass, result, number=HOME)
     assert result["errors"] == {"number": "number_known"}
