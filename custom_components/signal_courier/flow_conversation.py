@@ -1,8 +1,7 @@
 """Adding a conversation: somebody or a group, picked by name; whoever wrote last is suggested. With it, whether Assist answers there."""
 
 import re
-from collections.abc import Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import probatio
@@ -63,9 +62,11 @@ class ConversationFlow(ConfigSubentryFlow):
         errors: dict[str, str] = {}
         placeholders = {"error": ""}
         taken = {one.unique_id for one in entry.subentries.values() if one.subentry_type == SUBENTRY_CONVERSATION}
+        choices = by_label([one for one in known(data) if one.id not in taken])
         if user_input is not None:
+            chosen = user_input[CONF_CONVERSATION]
             try:
-                found = await async_meant(data, user_input[CONF_CONVERSATION])
+                found = await async_meant(data, choices.get(chosen, chosen))
             except HomeAssistantError as error:
                 errors[CONF_CONVERSATION] = error.translation_key or "unknown"
                 placeholders = {"error": str(error)}
@@ -83,14 +84,13 @@ class ConversationFlow(ConfigSubentryFlow):
                             CONF_ASSIST: user_input[CONF_ASSIST],
                         },
                     )
-        choices = [one for one in known(data) if one.id not in taken]
         schema = probatio.Schema(
             {
-                probatio.Required(CONF_CONVERSATION): _select(choices),
+                probatio.Required(CONF_CONVERSATION): _select([SelectOptionDict(value=label, label=label) for label in choices]),
                 probatio.Required(CONF_ASSIST): section(_assist_schema(data), {"collapsed": True}),
             }
         )
-        suggested = user_input or {CONF_ASSIST: ASSIST_DEFAULTS, **_latest(data, taken)}
+        suggested = user_input or {CONF_ASSIST: ASSIST_DEFAULTS, **_latest(data, choices)}
         return self.async_show_form(
             step_id="user",
             data_schema=self.add_suggested_values_to_schema(schema, suggested),
@@ -173,18 +173,24 @@ async def _async_looked_up(data: SignalCourierData, address: str) -> Conversatio
     return Conversation(id=person.uuid or address, name=name, number=person.number)
 
 
-def _latest(data: SignalCourierData, taken: AbstractSet[str | None]) -> dict[str, str]:
-    """Who wrote last, if anybody who was not added yet."""
-    latest = next((one for one in data.conversations.recent() if one.id not in taken and not one.blocked), None)
-    return {} if latest is None else {CONF_CONVERSATION: latest.id}
+def by_label(conversations: Sequence[Conversation]) -> dict[str, str]:
+    """The id behind each choice. A list that also takes what is typed shows the value that was chosen, so the value has to be readable."""
+    found: dict[str, str] = {}
+    for one in conversations:
+        label = choice_of(one)["label"]
+        found[f"{label} ({one.id[:13]})" if label in found else label] = one.id
+    return found
 
 
-def _select(choices: Sequence[Conversation], *, multiple: bool = False) -> SelectSelector:
-    return SelectSelector(
-        SelectSelectorConfig(
-            options=[choice_of(one) for one in choices], custom_value=True, multiple=multiple, mode=SelectSelectorMode.DROPDOWN
-        )
-    )
+def _latest(data: SignalCourierData, choices: Mapping[str, str]) -> dict[str, str]:
+    """Who wrote last, if anybody who is there to choose."""
+    labels = {conversation_id: label for label, conversation_id in choices.items()}
+    latest = next((labels[one.id] for one in data.conversations.recent() if one.id in labels), None)
+    return {} if latest is None else {CONF_CONVERSATION: latest}
+
+
+def _select(options: list[SelectOptionDict], *, multiple: bool = False) -> SelectSelector:
+    return SelectSelector(SelectSelectorConfig(options=options, custom_value=True, multiple=multiple, mode=SelectSelectorMode.DROPDOWN))
 
 
 def _assist_schema(data: SignalCourierData | None) -> probatio.Schema:
@@ -194,7 +200,7 @@ def _assist_schema(data: SignalCourierData | None) -> probatio.Schema:
             probatio.Required(CONF_ASSIST_ENABLED, default=False): BooleanSelector(),
             probatio.Optional(CONF_ASSIST_AGENT): ConversationAgentSelector(),
             probatio.Optional(CONF_ASSIST_PIPELINE): AssistPipelineSelector(),
-            probatio.Optional(CONF_ALLOWED_SENDERS, default=[]): _select(people, multiple=True),
+            probatio.Optional(CONF_ALLOWED_SENDERS, default=[]): _select([choice_of(one) for one in people], multiple=True),
             probatio.Required(CONF_ASSIST_CONFIRM, default=True): BooleanSelector(),
             probatio.Required(CONF_ASSIST_VOICE, default=False): BooleanSelector(),
         }

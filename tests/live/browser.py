@@ -1,11 +1,13 @@
 """A browser that is logged in to Home Assistant, and eyes for what it shows."""
 
+import asyncio
 import contextlib
 import io
 import json
 import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Self
 
 import zxingcpp
 from PIL import Image
@@ -49,11 +51,51 @@ async def logged_in(browser: Browser, home: HomeAssistant, *, dark: bool = False
         await context.close()
 
 
-async def add_integration(page: Page, home: HomeAssistant, domain: str = "signal_courier") -> None:
-    """Opens the dialog that sets up an integration."""
-    await page.goto(f"{home.base}/config/integrations/dashboard/add?domain={domain}")
-    with contextlib.suppress(Exception):
-        await page.get_by_role("button", name="OK").click(timeout=8_000)
+class Dialog:
+    """The dialog in which Home Assistant sets things up."""
+
+    def __init__(self, page: Page) -> None:
+        self._page = page
+        self._box = page.locator("dialog-data-entry-flow")
+
+    @classmethod
+    async def add_integration(cls, page: Page, home: HomeAssistant, domain: str = "signal_courier") -> Self:
+        """Opens the one that sets up an integration."""
+        await page.goto(f"{home.base}/config/integrations/dashboard/add?domain={domain}")
+        await page.get_by_role("button", name="OK").click()  # whether it is to be set up
+        return cls(page)
+
+    async def fill(self, **fields: str) -> None:
+        """Types into fields, by their names."""
+        for name, text in fields.items():
+            await self._box.locator(f"input[name={name}]").fill(text)
+
+    async def submit(self) -> None:
+        """Presses the button that goes on."""
+        await self._box.get_by_role("button", name="Submit").click()
+
+    async def choose(self, text: str) -> None:
+        """Takes one thing from a menu."""
+        await self._box.get_by_text(text, exact=True).first.click()
+
+    async def press(self, name: str) -> None:
+        """Presses a button."""
+        await self._box.get_by_role("button", name=name).click()
+
+    async def shows(self, text: str) -> None:
+        """Waits until it says something."""
+        await self._box.get_by_text(text).first.wait_for()
+
+    async def code(self) -> str:
+        """What a phone reads from the QR code on the screen."""
+        async with asyncio.timeout(15):
+            while (read := qr_code(await self._page.screenshot())) is None:
+                await asyncio.sleep(0.2)
+        return read
+
+    async def until_closed(self) -> None:
+        """Waits until it is gone."""
+        await self._box.locator("ha-dialog, ha-adaptive-dialog").first.wait_for(state="hidden")
 
 
 def qr_code(picture: bytes) -> str | None:
