@@ -78,6 +78,11 @@ class Dialog:
         """Takes one thing from a menu."""
         await self._box.get_by_text(text, exact=True).first.click()
 
+    async def pick(self, text: str, *, nth: int = 0) -> None:
+        """Takes one thing from a list that can be searched."""
+        await self._box.locator("ha-generic-picker").nth(nth).click()
+        await self._page.get_by_text(text, exact=True).last.click()
+
     async def press(self, name: str) -> None:
         """Presses a button."""
         await self._box.get_by_role("button", name=name).click()
@@ -89,13 +94,10 @@ class Dialog:
     async def code(self) -> str:
         """What a phone reads from the QR code on the screen."""
         async with asyncio.timeout(15):
-            while (read := qr_code(await self._page.screenshot())) is None:
-                await asyncio.sleep(0.2)
-        return read
-
-    async def until_closed(self) -> None:
-        """Waits until it is gone."""
-        await self._box.locator("ha-dialog, ha-adaptive-dialog").first.wait_for(state="hidden")
+            while True:
+                if (read := qr_code(await self._page.screenshot())) is not None:
+                    return read
+                await self._page.wait_for_timeout(200)
 
 
 def qr_code(picture: bytes) -> str | None:

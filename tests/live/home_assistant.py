@@ -161,6 +161,23 @@ class HomeAssistant:
         """All states by entity id."""
         return {state["entity_id"]: state for state in await self.call("GET", "/api/states") if state["entity_id"].startswith(prefix)}
 
+    async def until(self, entity_id: str, wanted: str, *, within: float = 20) -> dict[str, Any]:
+        """Waits until an entity has a state."""
+        state: dict[str, Any] = {}
+        try:
+            async with asyncio.timeout(within):
+                while state.get("state") != wanted:
+                    await asyncio.sleep(0.05)
+                    state = (await self.states(entity_id)).get(entity_id, {})
+        except TimeoutError:
+            raise AssertionError(f"{entity_id} is {state}, not {wanted}") from None
+        return state
+
+    async def entries(self) -> list[dict[str, Any]]:
+        """The config entries of the integration."""
+        found: list[dict[str, Any]] = await self.ask("config_entries/get", domain="signal_courier")
+        return found
+
     @contextlib.asynccontextmanager
     async def socket(self) -> AsyncIterator[Socket]:
         """A WebSocket, logged in."""

@@ -1,17 +1,114 @@
-"""In this order: each test goes on where the one before has stopped."""
+"""What a person does with the dialogs, the actions and the triggers. In this order: each test goes on where the one before has stopped."""
 
 import pytest
 from playwright.async_api import Browser
 
-from tests.live.browser import Album, add_integration, logged_in
+from tests.live.browser import Album, Dialog, logged_in
 from tests.live.home_assistant import HomeAssistant
-from tests.live.service import Service
+from tests.live.service import TOKEN, Service
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(120)]
 
+LINK = "Link your Signal account, by scanning a code with your phone"
+REGISTER = "Register another number, which gets a code by SMS or call"
+LINKED = "+4915100000003"
+CONNECTED = "binary_sensor.linked_connectivity"
 
-async def test_home_assistant_knows_the_integration(home: HomeAssistant, service: Service, browser: Browser, album: Album) -> None:
+
+async def test_a_wrong_address_and_a_wrong_token_are_told_at_their_field(
+    home: HomeAssistant, service: Service, browser: Browser, album: Album
+) -> None:
     async with logged_in(browser, home) as page:
-        await add_integration(page, home)
-        await page.get_by_text("Signal Courier").first.wait_for()
-        await album.take(page, "user")
+        dialog = await Dialog.add_integration(page, home)
+        await dialog.shows("The address of the service")
+        await album.take(page, "connect")
+        await dialog.fill(url="127.0.0.1:1", token=TOKEN)
+        await dialog.submit()
+        await dialog.shows("Nothing answers at this address")
+        await album.take(page, "connect-wrong-address")
+        await dialog.fill(url=service.base, token="wrong")
+        await dialog.submit()
+        await dialog.shows("The service does not know this token")
+        await album.take(page, "connect-wrong-token")
+
+
+async def test_a_phone_is_linked_by_the_code_on_the_screen(home: HomeAssistant, service: Service, browser: Browser, album: Album) -> None:
+    async with logged_in(browser, home) as page:
+        dialog = await Dialog.add_integration(page, home)
+        await dialog.fill(url=service.base, token=TOKEN)
+        await dialog.submit()
+        await dialog.shows("Which Signal account?")
+        await album.take(page, "accounts")
+        await dialog.choose(LINK)
+        code = await dialog.code()
+        await album.take(page, "link")
+        await service.scan(code)
+        await dialog.shows("Add a conversation")  # it went on by itself
+        await dialog.pick("Echo Hill (+4915100000011)")
+        await album.take(page, "conversation")
+        await dialog.submit()
+        await dialog.shows("Created configuration for Echo Hill")
+        await dialog.press("Finish")
+        await page.goto(f"{home.base}/config/integrations/integration/signal_courier")
+        await page.get_by_text("Echo Hill").first.wait_for()
+        await album.take(page, "integration")
+    (entry,) = await home.entries()
+    assert (entry["state"], entry["title"]) == ("loaded", "Linked")
+
+
+async def test_a_number_is_registered_with_captcha_code_and_pin(
+    home: HomeAssistant, service: Service, browser: Browser, album: Album
+) -> None:
+    async with logged_in(browser, home, dark=True, phone=True) as page:
+        dialog = await Dialog.add_integration(page, home)
+        await dialog.fill(url=service.base, token=TOKEN)
+        await album.take(page, "phone-connect")
+        await dialog.submit()
+        await dialog.choose(REGISTER)
+        await dialog.fill(number="+49 151 00000099")
+        await album.take(page, "phone-register")
+        await dialog.submit()
+        await dialog.shows("Solve a captcha")
+        await dialog.fill(captcha="signalcaptcha://fail.registration.x")
+        await dialog.submit()
+        await dialog.shows("Signal did not accept it")
+        await album.take(page, "phone-captcha")
+        await dialog.fill(captcha="signalcaptcha://signal-hcaptcha.solved.registration.x")
+        await dialog.submit()
+        await dialog.shows("Enter the code")
+        await album.take(page, "phone-code")
+        await dialog.fill(code="123-456")
+        await dialog.submit()
+        await dialog.shows("Enter the PIN")
+        await album.take(page, "phone-pin")
+        await dialog.fill(pin="1234")
+        await dialog.submit()
+        await dialog.shows("What shall it be called?")
+        await album.take(page, "phone-profile")
+        await dialog.fill(given_name="Garage")
+        await dialog.submit()
+        await dialog.shows("Add a conversation")
+        await album.take(page, "phone-conversation")
+    assert sorted(entry["title"] for entry in await home.entries()) == ["Garage", "Linked"]
+
+
+async def test_the_code_can_be_read_in_the_dark_on_a_narrow_screen(
+    home: HomeAssistant, service: Service, browser: Browser, album: Album
+) -> None:
+    async with logged_in(browser, home, dark=True, phone=True) as page:
+        dialog = await Dialog.add_integration(page, home)
+        await dialog.fill(url=service.base, token=TOKEN)
+        await dialog.submit()
+        await dialog.choose(LINK)
+        assert (await dialog.code()).startswith("sgnl://linkdevice?")
+        await album.take(page, "phone-link")
+
+
+async def test_both_accounts_are_there_again_after_restarts_of_each_side(home: HomeAssistant, service: Service) -> None:
+    await home.restart()
+    assert {entry["state"] for entry in await home.entries()} == {"loaded"}
+    await home.until(CONNECTED, "on")
+    await service.stop()
+    await home.until(CONNECTED, "off")
+    await service.start()
+    await home.until(CONNECTED, "on")
