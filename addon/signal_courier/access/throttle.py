@@ -14,7 +14,7 @@ _ADDRESSES = 4096
 
 
 class Throttle:
-    """Counts failed attempts. An address that has tried too often is not even looked at until time has passed."""
+    """Counts failed attempts. To an address that has tried too often nothing is looked up any more until time has passed."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock

@@ -102,11 +102,11 @@ class Gate:
             if (trusted := self._without_token(request, target)) is None:
                 raise Unauthorized
             return trusted
-        if wait := self._throttle.wait(request.remote):
+        caller = self._tokens.find(token) if 0 < len(token) <= LONGEST else None
+        # Whoever has the right token is let in, whatever others have tried from the same address.
+        if caller is None and (wait := self._throttle.wait(request.remote)):
             raise Throttled(wait)
-        if 0 < len(token) <= LONGEST:
-            return self._tokens.find(token)
-        return None
+        return caller
 
     async def identify_again(self, request: web.BaseRequest, path_token: str | None, target: str) -> Caller:
         """The caller behind a token that the command line may have made just now. Raises `Unauthorized`."""

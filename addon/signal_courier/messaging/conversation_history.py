@@ -155,6 +155,23 @@ class ConversationHistory:
         rows = await self._table.unread(account, _inbox_names(names), limit)
         return [(row.id, row.conversation, event) for row in rows if (event := self._read(row.id, row.frame)) is not None]
 
+    async def text_of(self, account: str, author: str, timestamp: int) -> str | None:
+        """What a message says, as far as it is known here; its first version."""
+        for row in await self._table.named(account, timestamp):
+            event = self._read(row.id, row.frame)
+            if event is None or event.message is None or event.message.timestamp != timestamp:
+                continue
+            if row.own or (event.sender is not None and author in (event.sender.uuid, event.sender.number)):
+                return event.message.text
+        for sent in await self._table.sent_as(account, timestamp):
+            try:
+                what = from_rows(sent.message, sent.recipients).what
+            except (InvalidValue, msgspec.MsgspecError, KeyError):
+                continue
+            if isinstance(what, Message):
+                return self._content(account, what, timestamp).text
+        return None
+
     async def mark_read(self, account: str, conversation: str, upto: int) -> None:
         """Note that a conversation (by its key in the inbox) was read up to this id."""
         await self._table.mark_read(account, conversation, upto)

@@ -92,6 +92,27 @@ class HistoryTable:
         """What was received in a conversation and not read yet, the newest first."""
         return await self._database.read(lambda connection: _unread(connection, account, names, limit))
 
+    async def named(self, account: str, timestamp: int) -> list[ReceivedRow]:
+        """What was received lately and has this timestamp in it somewhere, the newest first."""
+        return await self._database.read(
+            lambda connection: [
+                ReceivedRow(*row)
+                for row in connection.execute(
+                    "SELECT id, received_at, own, conversation, envelope FROM inbox INDEXED BY inbox_messages WHERE account = ? "
+                    "AND conversation IS NOT NULL AND target IS NULL AND id > (SELECT coalesce(max(id), 0) FROM inbox) - ? "
+                    "AND instr(envelope, ?) ORDER BY id DESC LIMIT 20",
+                    (account, _LOOK_BACK, str(timestamp).encode()),
+                )
+            ]
+        )
+
+    async def sent_as(self, account: str, timestamp: int) -> list[SentRow]:
+        """What the outbox has sent under this timestamp."""
+        where = "WHERE account = ? AND number IN (SELECT message FROM outbox_recipients WHERE timestamp = ?) ORDER BY number DESC LIMIT 5"
+        return await self._database.read(
+            lambda connection: [SentRow(*found) for found in messages_where(connection, where, (account, timestamp))]
+        )
+
     async def mark_read(self, account: str, conversation: str, upto: int) -> None:
         """Note that a conversation was read up to this id; never takes anything back."""
         await self._database.write(lambda connection: _mark(connection, account, conversation, upto))

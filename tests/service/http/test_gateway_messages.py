@@ -195,3 +195,12 @@ def test_the_description_has_every_route_and_the_form() -> None:
     form_schema = described["/api/v1/devices/{device_id}/message"]["post"]["requestBody"]["content"]["multipart/form-data"]["schema"]
     assert form_schema["properties"]["file"] == {"type": "string", "format": "binary"}
     assert msgspec.json.encode(described)
+
+
+async def test_a_device_may_be_named_by_its_uuid(house: Gateway) -> None:
+    uuid = cast.uuid_of(cast.HOME)
+    token = await house.token()
+    answer = await token.ask("POST", f"devices/{uuid.upper()}/message", message())
+    assert (await outcome(house, answer))["account"] == cast.HOME
+    unknown = await token.ask("POST", f"devices/{cast.uuid_of('nobody')}/message", message())
+    assert (unknown.status, unknown.json) == (400, {"error": "device_id: must be a number like 4915100000001"})

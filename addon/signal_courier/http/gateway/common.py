@@ -14,9 +14,10 @@ from signal_courier.model.errors import InvalidValue
 SIGNAL: Final = "signal"
 DEVICE: Final = "4915100000001"
 _DEVICE: Final = re.compile(r"\+?([0-9]{5,20})")
+_ACI: Final = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 Platform = Annotated[str, msgspec.Meta(description="`signal`; there is no other here.", examples=[SIGNAL])]
-DeviceId = Annotated[str, msgspec.Meta(description="The account's number, with or without `+`.", examples=[DEVICE])]
+DeviceId = Annotated[str, msgspec.Meta(description="The account's number, with or without `+`, or its UUID.", examples=[DEVICE])]
 Time = Annotated[str, msgspec.Meta(description="RFC 3339, in UTC.", examples=["2026-04-27T10:00:00Z"])]
 
 
@@ -39,12 +40,17 @@ def check_platform(platform: str) -> None:
         raise InvalidValue("platform", f"Unsupported platform '{platform[:50]}': this gateway carries 'signal' only")
 
 
-def account_of[B, Q](call: Call[B, Q], device_id: str) -> str:
-    """The account that a device id stands for. Raises `InvalidValue`, or `NotAllowed`."""
-    if not device_id.strip():
+async def account_of[B, Q](call: Call[B, Q], device_id: str) -> str:
+    """The account that a device id stands for: a number, or an ACI. Raises `InvalidValue`, or `NotAllowed`."""
+    device_id = device_id.strip()
+    if not device_id:
         raise InvalidValue("device_id", "Missing required field: device_id")
-    found = _DEVICE.fullmatch(device_id.strip())
+    found = _DEVICE.fullmatch(device_id)
     if found is None:
+        reports = await call.services.account_states.all() if _ACI.fullmatch(device_id) else ()
+        number = next((report.number for report in reports if report.uuid == device_id.lower()), None)
+        if number is not None:
+            return call.check_account(number)
         raise InvalidValue("device_id", f"device_id: must be a number like {DEVICE}")
     return call.check_account("+" + found[1])
 

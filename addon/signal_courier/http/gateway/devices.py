@@ -151,7 +151,7 @@ async def delete_gateway_device(call: Call[DeviceToDelete, None]) -> web.StreamR
     The account's data here is deleted; the phone goes on listing the device until it is removed there.
     """
     services, body = call.services, call.body
-    account = account_of(call, body.device_id)
+    account = await account_of(call, body.device_id)
     check_platform(body.platform)
     report = await services.account_states.one(account)
     if report is None:

@@ -69,7 +69,7 @@ async def send_gateway_message(call: Call[MessageToSend, None]) -> web.StreamRes
     It is tried for 24 hours; what Signal refuses for the moment waits.
     """
     body = call.body
-    account = account_of(call, decode_again(call.path["device_id"]))
+    account = await account_of(call, decode_again(call.path["device_id"]))
     if not body.contact.strip() and not body.group_url.strip():
         raise InvalidValue("contact", "Missing required field: contact")
     check_platform(body.platform)
@@ -77,7 +77,7 @@ async def send_gateway_message(call: Call[MessageToSend, None]) -> web.StreamRes
         raise InvalidValue("text", "Either text or file must be provided")
     if isinstance(body.file, Upload) and call.request.content_type.startswith("multipart/"):
         _check_extension(body.file)
-    message = Message(text=body.text, quote=_quote(body.reply_id))
+    message = Message(text=body.text, quote=await _quote(call, account, body.reply_id))
     recipients = await _groups(call, account, body.group_url) if body.group_url.strip() else _contacts(body.contact)
     call.check_recipients(recipients)
     if body.file is None:
@@ -149,11 +149,12 @@ def _split(listed: str, field: str) -> list[str]:
     return found
 
 
-def _quote(reply_id: str) -> Quote | None:
+async def _quote(call: Call[MessageToSend, None], account: str, reply_id: str) -> Quote | None:
     if not reply_id.strip():
         return None
     author, timestamp = parse_message_id(reply_id, field="reply_id")
-    return Quote(timestamp=timestamp, author=str(author))
+    text = await call.services.history.text_of(account, str(author), timestamp)
+    return Quote(timestamp=timestamp, author=str(author), message=text)
 
 
 def _check_extension(file: Upload) -> None:

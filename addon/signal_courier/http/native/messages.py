@@ -65,7 +65,7 @@ class QuoteBody(msgspec.Struct, kw_only=True):
 
     timestamp: Timestamp
     author: Annotated[str, msgspec.Meta(description="Who wrote it.", examples=[PERSON_UUID])]
-    text: str | None = None
+    text: Annotated[str | None, msgspec.Meta(description="What it says; what this service knows of it unless given.")] = None
     mentions: list[MentionedBody] = []
 
 
@@ -137,6 +137,9 @@ async def send_message(call: Call[NewMessage, None]) -> web.StreamResponse:
     recipients = recipients_of(body.recipients)
     message = _message_of(body, call.services.settings.default_text_mode)
     account = await account_of(call, body.account)
+    if (quote := message.quote) is not None and quote.message is None and quote.author is not None and quote.timestamp is not None:
+        text = await call.services.history.text_of(account, quote.author, quote.timestamp)
+        message = msgspec.structs.replace(message, quote=msgspec.structs.replace(quote, message=text))
     if not body.attachments and body.preview is None:
         return await send_and_tell(call, account, recipients, message)
     call.check_recipients(recipients)

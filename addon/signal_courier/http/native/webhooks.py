@@ -410,6 +410,7 @@ def _entry[B, Q](call: Call[B, Q], endpoint: Endpoint) -> WebhookEntry:
     webhook = endpoint.webhook
     selection, pending = webhook.selection, webhook.pending
     trying = pending if pending is not None and pending.attempts else None
+    ended = webhook.off is None and not call.services.tokens.may_receive(webhook.owner)  # its own turn, when it sees that, may be far off
     return WebhookEntry(
         id=webhook.id,
         url=webhook.url,
@@ -419,8 +420,8 @@ def _entry[B, Q](call: Call[B, Q], endpoint: Endpoint) -> WebhookEntry:
         accounts=selection.accounts,
         types=selection.types,
         conversations=selection.conversations,
-        active=webhook.off is None,
-        state=webhook.state,
+        active=webhook.off is None and not ended,
+        state=WebhookState.REVOKED if ended else webhook.state,
         owner=webhook.owner or None,
         secrets=endpoint.valid_secrets,
         lag=endpoint.lag,

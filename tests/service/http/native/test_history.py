@@ -177,3 +177,16 @@ async def test_the_settings_of_an_account_can_be_seen(demo: Service) -> None:
     found = (await demo.get(path)).json
     assert (found["read_receipts"], found["share_number"], found["typing_indicators"]) == (False, False, True)
     assert (await demo.get("/api/v2/accounts/%2B4915199999999/settings")).status == 404
+
+
+async def test_a_quote_says_what_the_message_said_as_far_as_it_is_known(demo: Service) -> None:
+    there, back = await talk(demo, text="Who is there?")
+    for author, one in ((ECHO, back), (ACCOUNT, there)):
+        body = {"account": ACCOUNT, "recipients": [cast.ECHO], "text": "this", "quote": {"timestamp": one["timestamp"], "author": author}}
+        sent = await demo.post("/api/v2/messages", body)
+        assert sent.status == 201, sent.body
+        noted = (await demo.get(f"/api/v2/messages/{sent.json['id']}")).json
+        assert noted["content"]["quote"]["message"] == "Who is there?"
+    body["quote"] = {"timestamp": T, "author": ECHO}
+    sent = await demo.post("/api/v2/messages", body)
+    assert "message" not in (await demo.get(f"/api/v2/messages/{sent.json['id']}")).json["content"]["quote"]
