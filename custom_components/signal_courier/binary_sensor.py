@@ -47,13 +47,7 @@ class ConnectivitySensor(SignalCourierEntity, BinarySensorEntity):
     @property
     @override
     def is_on(self) -> bool:
-        account = self.account
-        return (
-            self.coordinator.last_update_success
-            and self.coordinator.data.engine.state in ("ready", "idle")
-            and account is not None
-            and account.state == "ready"
-        )
+        return self.coordinator.is_connected
 
 
 @dataclass

@@ -67,6 +67,12 @@ class SignalCourierCoordinator(DataUpdateCoordinator[Status]):
         """The entry's account as the service sees it; `None` where it no longer has it."""
         return self.data.account(self._number)
 
+    @property
+    def is_connected(self) -> bool:
+        """Whether messages can come and go: the stream flows, signal-cli runs (or starts when needed), the account is loaded."""
+        account = self.account
+        return self.last_update_success and self.data.engine.state in ("ready", "idle") and account is not None and account.state == "ready"
+
     @override
     async def _async_update_data(self) -> Status:
         try:

@@ -1,7 +1,7 @@
 """Each event as a `Happening`, made once for all who want it: entities, triggers, the bus."""
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from homeassistant.core import CALLBACK_TYPE, Context, HomeAssistant, callback
 from homeassistant.util.hass_dict import HassKey
@@ -10,6 +10,7 @@ from .const import DOMAIN
 from .coordinator import SignalCourierConfigEntry
 from .events import CourierEvent, async_subscribe_all
 from .happenings import HappeningType, Payload, happening_type, payload_of
+from .polls import async_asked_poll, async_remember_poll
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -55,13 +56,15 @@ def async_subscribe_happenings(
     return async_subscribe_all(hass, told)
 
 
-def _happening_of(hass: HomeAssistant, event: CourierEvent) -> Happening | None:
+def _happening_of(hass: HomeAssistant, told: CourierEvent) -> Happening | None:
     latest = hass.data.get(_LATEST)
-    if latest is not None and latest[0] is event:
+    if latest is not None and latest[0] is told:
         return latest[1]
+    event = told
     kind = happening_type(event)
     found = None
     if kind is not None:
+        event = _with_options(hass, event)
         found = Happening(
             entry_id=event.entry_id,
             kind=kind,
@@ -70,5 +73,18 @@ def _happening_of(hass: HomeAssistant, event: CourierEvent) -> Happening | None:
             allowed=event.allowed,
             event=event,
         )
-    hass.data[_LATEST] = (event, found)
+    hass.data[_LATEST] = (told, found)
     return found
+
+
+@callback
+def _with_options(hass: HomeAssistant, event: CourierEvent) -> CourierEvent:
+    """Remember what a poll asks, and add that to votes."""
+    poll = event.poll
+    if poll is None or poll.target is None:
+        return event
+    if poll.options:
+        async_remember_poll(hass, event.entry_id, poll.target.timestamp, poll.question, poll.options)
+        return event
+    asked = async_asked_poll(hass, event.entry_id, poll.target.timestamp)
+    return event if asked is None else replace(event, poll=replace(poll, question=asked.question, options=tuple(asked.options)))
