@@ -189,7 +189,7 @@ class SignalCourierConfigFlow(AppSteps, LinkSteps, RegisterSteps, domain=DOMAIN)
         self._abort_if_unique_id_configured()
         known = [entry for entry in self._async_current_entries(include_ignore=False) if entry.data.get(CONF_INSTANCE) == instance]
         for entry in known:
-            moved = entry.data[CONF_URL] != self._url and CONF_APP not in entry.data and _is_numeric(entry.data[CONF_URL], scheme)
+            moved = entry.data[CONF_URL] != self._url and not entry.data.get(CONF_APP) and _is_numeric(entry.data[CONF_URL], scheme)
             if moved or entry.state is ConfigEntryState.SETUP_RETRY:
                 self.async_update(entry, {CONF_URL: self._url} if moved else {})
         if known:
@@ -215,7 +215,7 @@ class SignalCourierConfigFlow(AppSteps, LinkSteps, RegisterSteps, domain=DOMAIN)
     def _is_of_service(self, entry: ConfigEntry) -> bool:
         """Whether an entry is of the service that the connection reaches."""
         mine = self.connection.address()
-        same = (mine[key] is not None and entry.data.get(key) == mine[key] for key in (CONF_INSTANCE, CONF_URL, CONF_APP) if key in mine)
+        same = (mine[key] is not None and entry.data.get(key) == mine[key] for key in (CONF_INSTANCE, CONF_URL, CONF_APP))
         return any(same)
 
     # -- put in order

@@ -13,7 +13,7 @@ CONF_INSTANCE: Final = "instance"
 """In `entry.data`: the service's own id, where it tells one."""
 
 CONF_APP: Final = "app"
-"""In `entry.data`: slug of the app that is the service, where it is one."""
+"""In `entry.data`: slug of the app that is the service, `None` where it is none."""
 
 CONF_ALLOWED_SENDERS: Final = "allowed_senders"
 """In `entry.options`: UUIDs and numbers whose messages may trigger something, beside the conversations that are subentries; see

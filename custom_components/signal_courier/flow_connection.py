@@ -81,8 +81,13 @@ class Connection:
 
     def address(self) -> dict[str, Any]:
         """The part of that which is the same for all accounts of the service."""
-        kept = {CONF_URL: self.url, CONF_TOKEN: self.token, CONF_VERIFY_SSL: self.verify_ssl, CONF_INSTANCE: self.status.instance}
-        return kept if self.app is None else {**kept, CONF_APP: self.app}
+        return {
+            CONF_URL: self.url,
+            CONF_TOKEN: self.token,
+            CONF_VERIFY_SSL: self.verify_ssl,
+            CONF_INSTANCE: self.status.instance,
+            CONF_APP: self.app,
+        }
 
 
 def parse_url(text: str) -> tuple[str, str | None]:

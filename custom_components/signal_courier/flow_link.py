@@ -7,7 +7,7 @@ from typing import Any, Final, override
 from homeassistant.config_entries import ConfigFlowResult
 from homeassistant.core import callback
 
-from .client import CourierError
+from .client import CourierError, Problem
 from .client.models import Link
 from .const import LOGGER
 from .flow_base import FlowBase
@@ -110,8 +110,13 @@ class LinkSteps(FlowBase):
             while link.state == "waiting" and link.version <= before:
                 link = await links.wait(link.id, after=before)
         if link.state == "waiting":
-            picture = base64.b64encode(await links.png(link.id)).decode()
-            self._picture = f"![QR](data:image/png;base64,{picture})"
+            try:
+                picture = base64.b64encode(await links.png(link.id)).decode()
+                self._picture = f"![QR](data:image/png;base64,{picture})"
+            except Problem as error:
+                if error.kind != "link-expired":
+                    raise
+                link = await links.get(link.id)  # it is over already: scanned, or given up
         self._link = link
 
     async def _async_first_sync(self) -> None:

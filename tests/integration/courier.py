@@ -106,6 +106,10 @@ class Courier:
         """How many links wait for a phone."""
         return await self._ask("waiting_links")
 
+    async def unlink(self, account: str = HOME) -> None:
+        """Let the phone remove this device from its account; the phone that scans the next code is that one."""
+        await self._ask("unlink", account=account)
+
     async def let_call(self, number: str) -> None:
         """Let the time be over before which no call can be asked for in a registration."""
         await self._ask("let_call", number=number)

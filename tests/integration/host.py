@@ -75,6 +75,12 @@ class Host:
         assert self._courier is not None
         return sum(link.state == "waiting" for link in self._courier.link_sessions.all())
 
+    async def do_unlink(self, account: str) -> None:
+        """Let the phone remove this device from its account; it is the phone's from now on in any case."""
+        found = self._simulator._account(account)
+        found.device_id, found.loaded, found.unlinked = 2, False, True
+        self._simulator.network.changed()
+
     async def do_let_call(self, number: str) -> None:
         """Let the time be over before which no call can be asked for."""
         assert self._courier is not None

@@ -68,7 +68,11 @@ class Simulator(Engine):
     def status(self) -> EngineStatus:
         if self._network is None:
             return EngineStatus(state=EngineState.STOPPED)
-        accounts = {account.number: AccountState.READY for account in self._network.world.accounts.values() if account.loaded}
+        accounts = {
+            account.number: AccountState.UNLINKED if account.unlinked else AccountState.READY
+            for account in self._network.world.accounts.values()
+            if account.loaded or account.unlinked
+        }
         return EngineStatus(state=EngineState.READY, version=receiving.VERSION, accounts=accounts)
 
     @override

@@ -1,4 +1,7 @@
-"""Joining as a second device: the code that is shown, and a phone that scans it after some seconds."""
+"""Joining as a second device: the code that is shown, and a phone that scans it after some seconds.
+
+Where a phone had removed this device (`Account.unlinked`), that is the phone that scans.
+"""
 
 import base64
 import re
@@ -48,6 +51,10 @@ async def finish_link(network: Network, params: FinishLink) -> Json:
         raise user_error("Unknown device link uri.")
     del network.codes[uri]
     await network.scanned(uri, SCANNED_AFTER)
+    if (removed := next((account for account in network.world.accounts.values() if account.unlinked), None)) is not None:
+        removed.loaded, removed.unlinked = True, False
+        network.after(1.0, lambda: _sync(network, removed, network.owner(removed)))
+        return {"number": removed.number}
     account = cast.new_account(
         network.world, _free_number(network), device_id=_DEVICE, device_name=params.device_name or "cli", now=network.now()
     )

@@ -116,6 +116,8 @@ class Account(msgspec.Struct, kw_only=True):
     number: str
     loaded: bool = True
     """`False`: being registered anew or unregistered; its data is kept, calls do not find it."""
+    unlinked: bool = False
+    """The phone has removed this device: it is not loaded, until the phone scans a code again."""
     device_id: int = 1
     devices: list[Device] = []
     contacts: dict[str, Contact] = {}
