@@ -8,9 +8,12 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser
 
+from tests.e2e.lab.fixtures import lab, prepared
 from tests.live.browser import CHROMIUM, Album, running_browser
 from tests.live.home_assistant import HomeAssistant
 from tests.live.service import ROOT, Service
+
+__all__ = ["lab", "prepared"]
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

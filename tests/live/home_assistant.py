@@ -173,6 +173,36 @@ class HomeAssistant:
             raise AssertionError(f"{entity_id} is {state}, not {wanted}") from None
         return state
 
+    async def add_account(self, service: str, number: str, *, token: str = "") -> str:
+        """Sets an account up that a service has already, as its dialog does; gives the id of the entry."""
+        flows = "/api/config/config_entries/flow"
+        step = await self.call("POST", flows, {"handler": "signal_courier"})
+        for answer in (
+            {"url": service, "verify_ssl": True, **({"token": token} if token else {})},
+            {"next_step_id": "existing"},
+            {"account": number},
+        ):
+            step = await self.call("POST", f"{flows}/{step['flow_id']}", answer)
+        assert step["type"] == "create_entry", step
+        entry_id: str = step["result"]["entry_id"]
+        return entry_id
+
+    async def add_conversation(self, entry_id: str, who: str, **assist: object) -> None:
+        """Adds a conversation to an account, by number, id or name."""
+        flows = "/api/config/config_entries/subentries/flow"
+        step = await self.call("POST", flows, {"handler": [entry_id, "conversation"]})
+        settings = {"enabled": False, "confirm_sensitive": True, "voice_answers": False, **assist}
+        (section,) = (field for field in step["data_schema"] if field.get("type") == "expandable")
+        known = {field["name"] for field in section["schema"]}
+        answer = {"conversation": who, section["name"]: {name: value for name, value in settings.items() if name in known}}
+        step = await self.call("POST", f"{flows}/{step['flow_id']}", answer)
+        assert step["type"] == "create_entry", step
+
+    async def add_automation(self, name: str, triggers: list[dict[str, Any]], actions: list[dict[str, Any]], **more: object) -> None:
+        """Makes an automation as the editor does."""
+        body = {"alias": name, "triggers": triggers, "actions": actions, "mode": "queued", **more}
+        await self.call("POST", f"/api/config/automation/config/{name}", body)
+
     async def entries(self) -> list[dict[str, Any]]:
         """The config entries of the integration."""
         found: list[dict[str, Any]] = await self.ask("config_entries/get", domain="signal_courier")

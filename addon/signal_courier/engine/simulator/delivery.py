@@ -11,7 +11,7 @@ from signal_courier.engine.simulator.dispatch import RATE_LIMIT, UNTRUSTED_KEY, 
 from signal_courier.engine.simulator.network import Network
 from signal_courier.engine.simulator.state import Account, Group, Part, Person, Trust
 
-_TRAVEL = 0.02
+TRAVEL = 0.02
 """Seconds that a message needs to another device."""
 _RETRY_AFTER = 86400
 """Seconds until a rate limit ends by itself."""
@@ -141,7 +141,7 @@ def deliver(
     elif receiver is not None:
         expires = group.expiration if group is not None else network.contact(account, person).expiration
         made = content(Occasion(timestamp, group, expires))
-        network.after(_TRAVEL, lambda: network.post(sender, receiver, timestamp, made, device=account.device_id))
+        network.after(TRAVEL, lambda: network.post(sender, receiver, timestamp, made, device=account.device_id))
     if reaction is not None and person.uuid != account.uuid:
         actors.react(network, person, account, group, timestamp, reaction)
     return result | {"type": "SUCCESS"}
