@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import contextlib
 import gc
 import ipaddress
 import logging
@@ -159,6 +160,9 @@ def _serve(parsed: argparse.Namespace) -> int:
 
 def _greet(courier: "Courier") -> None:
     chosen = courier.settings
+    if chosen.ready_fd is not None:
+        with contextlib.suppress(OSError), os.fdopen(chosen.ready_fd, "wb", buffering=0) as listening:
+            listening.write(b"\n")
     base = f"http{'s' if chosen.tls_certificate else ''}://{_reachable(chosen.host)}:{courier.server.port}"
     print(f"Signal Courier {__version__} listens on {base}\nAPI documentation: {base}/swagger/index.html", flush=True)
     if courier.first_token is not None:

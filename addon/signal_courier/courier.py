@@ -232,6 +232,8 @@ def _engine_of(settings: Settings) -> Engine:
             run_dir=settings.data_dir / "run",
             exe=None if settings.attached else _program(settings),
             address=parse_address(settings.signal_cli_socket) if settings.signal_cli_socket else None,
+            respawns=settings.signal_cli_respawns,
+            backoff=(0.1, 1.0) if settings.signal_cli_respawns else (0.5, 60.0),
             on_demand=settings.on_demand and not settings.attached,
             idle_seconds=settings.idle_minutes * 60,
             trust=settings.trust_new_identities,

@@ -279,6 +279,10 @@ class Settings:
     signal_cli_socket: str | None = _setting(
         None, "SIGNAL_CLI_SOCKET", _socket, "attach to a running daemon instead: unix:/path or tcp:host:port", group="signal-cli"
     )
+    signal_cli_respawns: bool = _setting(
+        False, "SIGNAL_CLI_RESPAWNS", _flag, "somebody starts that daemon anew when it ends, so that it may be ended when it hangs",
+        group="signal-cli",
+    )  # fmt: skip
     signal_cli_config_dir: Path = _setting(
         _default_config_dir, "SIGNAL_CLI_CONFIG_DIR", _path, "signal-cli's data folder", group="signal-cli",
         shown_default="~/.local/share/signal-cli",
@@ -342,6 +346,10 @@ class Settings:
     )
     swagger_https: bool = _setting(
         False, "SWAGGER_USE_HTTPS_AS_PREFERRED_SCHEME", _flag, "the API documentation names https first", group=_UPSTREAM
+    )
+
+    ready_fd: int | None = _setting(
+        None, "COURIER_READY_FD", _whole(3, 1023), "file descriptor that gets a line when requests are answered (as s6 wants it)"
     )
 
     @property

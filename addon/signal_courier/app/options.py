@@ -100,7 +100,7 @@ def variables(options: Mapping[str, Value]) -> dict[str, str]:
         found["COURIER_TLS_CERTIFICATE"] = str(layout.CERTIFICATES / str(options.get("certfile") or _CERTIFICATE))
         found["COURIER_TLS_KEY"] = str(layout.CERTIFICATES / str(options.get("keyfile") or _KEY))
     if memory := options.get("java_memory_mib"):
-        found["JAVA_OPTS"] = f"-Xmx{memory}m {found.get('JAVA_OPTS', '')}".rstrip()
+        found["JAVA_OPTS"] = f"-Xms16m -Xmx{memory}m {found.get('JAVA_OPTS', '')}".rstrip()
     return found
 
 

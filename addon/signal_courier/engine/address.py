@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import os
 import socket
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,6 +67,18 @@ async def open_connection[P: asyncio.Protocol](address: Address, protocol: Calla
     else:
         _, connected = await loop.create_connection(protocol, address.host, address.port)
     return connected
+
+
+def peer_process(connection: int) -> int | None:
+    """The process that listens at the other end of a unix socket, given its file descriptor; `None` where that cannot be told."""
+    option = getattr(socket, "SO_PEERCRED", None)
+    if option is None or connection < 0:
+        return None
+    with socket.socket(fileno=os.dup(connection)) as same:
+        if same.family != socket.AF_UNIX:
+            return None
+        (pid,) = struct.unpack_from("i", same.getsockopt(socket.SOL_SOCKET, option, 12))
+    return int(pid) or None
 
 
 def quick_ack(transport: asyncio.BaseTransport) -> Callable[[], None] | None:

@@ -9,6 +9,7 @@ import contextlib
 import logging
 import os
 import random
+import signal
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,7 @@ import msgspec
 
 from signal_courier.engine import versions
 from signal_courier.engine.accounts import AccountOnDisk, accounts_on_disk
-from signal_courier.engine.address import Address, UnixAddress
+from signal_courier.engine.address import Address, UnixAddress, peer_process
 from signal_courier.engine.answers import Number, Version
 from signal_courier.engine.base import AccountState, Configuration, Engine, EngineState, EngineStatus, EnvelopeSink, Params
 from signal_courier.engine.configuration import configuration_on_disk
@@ -55,6 +56,8 @@ class EngineOptions:
     """A private folder for socket, temporary files and process id; emptied at start and stop."""
     exe: Path | None = None
     address: Address | None = None
+    respawns: bool = False
+    """Whether what is attached to is started anew by somebody when it ends, so that it may be ended when it hangs. Unix sockets only."""
     on_demand: bool = False
     """Start with the first call, stop when idle (`MODE=normal` and `native`)."""
     idle_seconds: float = 120.0
@@ -139,7 +142,9 @@ class SignalCli(Engine):
             except BaseException:
                 self._shut("signal-cli cannot be started")
                 raise
-            await self._recover()
+        else:
+            self._options.run_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        await self._recover()
         self._set(EngineState.IDLE if self._options.on_demand else EngineState.STARTING)
         self._supervisor = asyncio.create_task(self._supervise(), name="signal-cli's supervisor")
         self._supervisor.add_done_callback(self._supervisor_ended)
@@ -154,8 +159,8 @@ class SignalCli(Engine):
         supervisor.cancel()
         await asyncio.gather(supervisor, return_exceptions=True)
         self._shut("signal-cli has been stopped")
+        self._journal.finish()
         if self._workplace is not None:
-            self._journal.finish()
             await asyncio.to_thread(self._workplace.release)
 
     async def _recover(self) -> None:
@@ -358,11 +363,12 @@ class SignalCli(Engine):
         """A connection to a daemon that is there; ended with it, if it is ours."""
         address = self._options.address
         if address is not None:
-            rpc = await connect(address, self._sink)
-            try:
-                yield rpc
-            finally:
-                await _hang_up(rpc)
+            rpc = await connect(address, self._sink, journal=self._journal)
+            async with kept(rpc.fileno(), self._journal):
+                try:
+                    yield rpc
+                finally:
+                    await _hang_up(rpc)
             return
         assert self._workplace is not None
         if not os.access(self._options.exe or "", os.X_OK):
@@ -462,6 +468,7 @@ class SignalCli(Engine):
             except EngineTimeout as error:
                 deaf += 1
                 if deaf >= _DEAF_AFTER:
+                    self._end_attached(rpc, signal.SIGKILL)
                     raise EngineUnavailable("signal-cli does not answer any more") from error
                 continue
             deaf = 0
@@ -469,7 +476,7 @@ class SignalCli(Engine):
                 self._subscribe_anew = False
                 await self._unsubscribe(rpc, house)
             await self._subscribe(rpc, house)
-            await self._restart_for_missing(house)
+            await self._restart_for_missing(rpc, house)
 
     def _note_registering(self, method: str, params: Params) -> None:
         account = params.get("account")
@@ -548,8 +555,8 @@ class SignalCli(Engine):
             return AccountState.UNLINKED
         return AccountState.LOADING
 
-    async def _restart_for_missing(self, house: "_House") -> None:
-        """Restart an older daemon of ours for accounts that failed to load, each time after a longer wait, never during a call."""
+    async def _restart_for_missing(self, rpc: RpcConnection, house: "_House") -> None:
+        """Restart an older daemon for accounts that failed to load, if that is up to us; each time after a longer wait, never during a call."""
         now = asyncio.get_running_loop().time()
         if AccountState.LOADING not in self._accounts.values():
             house.missing_since = None
@@ -558,9 +565,18 @@ class SignalCli(Engine):
         if house.missing_since is None:
             house.missing_since = now
         pause = self._reload_pause if house.loaded else self._options.reload_backoff[0]  # nobody is disturbed where nobody is loaded
-        if self._process is not None and not self._busy and now - house.missing_since >= pause:
+        may = self._process is not None or self._options.respawns
+        if may and not self._busy and now - house.missing_since >= pause:
             self._reload_pause = min(self._options.reload_backoff[1], self._reload_pause * 2)
+            self._end_attached(rpc, signal.SIGTERM)
             raise _Restart("an account could not be loaded; trying again")
+
+    def _end_attached(self, rpc: RpcConnection, kind: signal.Signals) -> None:
+        """End the daemon that we are attached to, where somebody starts it anew."""
+        if self._options.respawns and (pid := peer_process(rpc.fileno())) is not None:
+            _log.warning("Ending signal-cli (process %d), which is started anew then", pid)
+            with contextlib.suppress(OSError):
+                os.kill(pid, kind)
 
     @staticmethod
     async def _ask_version(rpc: RpcConnection) -> str | None:

@@ -2,7 +2,8 @@
 
 Signal-cli's protocol knows no acknowledgement: what it has written counts as delivered. So the bytes of every report go to this file as
 soon as they are read, and leave it when the inbox has committed them. A `keeper.py` beside us holds a second handle of the connection;
-when we are killed it reads on, to the same file, until signal-cli has ended. The next start takes from there what was not stored.
+when we are killed it reads on, to the same file, until signal-cli has ended or hung up. The next start takes from there what was not
+stored.
 
 The file: 20 digits and a newline, the offset up to which everything is stored; then the stream as it came.
 """

@@ -4,6 +4,7 @@ A byte on standard input means that the service has no more need of us. Its end 
 signal-cli has written, and still writes until it has ended too, is read from the connection and appended to the journal.
 """
 
+import contextlib
 import fcntl
 import os
 import select
@@ -26,6 +27,7 @@ def main(arguments: list[str]) -> None:
     if os.read(0, 1):
         return
     os.lseek(journal, 0, os.SEEK_END)
+    _hang_up(connection)
     deadline = time.monotonic() + _PATIENCE
     while (left := deadline - time.monotonic()) > 0 and select.select([connection], [], [], left)[0]:
         try:
@@ -37,6 +39,14 @@ def main(arguments: list[str]) -> None:
         if not data:
             return
         os.write(journal, data)
+
+
+def _hang_up(connection: int) -> None:
+    """End our half of the connection: a signal-cli that outlives the service is to let go of it."""
+    import socket  # noqa: PLC0415  # costs memory for as long as the service lives
+
+    with contextlib.suppress(OSError), socket.socket(fileno=os.dup(connection)) as same:
+        same.shutdown(socket.SHUT_WR)
 
 
 if __name__ == "__main__":

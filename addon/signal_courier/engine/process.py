@@ -185,7 +185,7 @@ def environment(inherited: Mapping[str, str], java_opts: str, temporary: Path, *
     if brief and "TieredStopAtLevel" not in java_opts and "TieredCompilation" not in java_opts:
         ours.append("-XX:TieredStopAtLevel=1")
     if "-Xmx" not in java_opts and "RAMPercentage" not in java_opts and "MaxHeapSize" not in java_opts:
-        ours.append("-Xmx256m")
+        ours += ["-Xmx256m", "-Xms16m"]  # it would begin with a part of the machine's memory: 137 MB when idle, 97 MB so
     if "OutOfMemoryError" not in java_opts:
         ours.append("-XX:+ExitOnOutOfMemoryError")  # and be started again, instead of lingering half dead
     joined = " ".join((*map(shlex.quote, ours), java_opts)).strip()

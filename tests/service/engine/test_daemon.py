@@ -19,7 +19,7 @@ from signal_courier.engine.address import parse_address
 from signal_courier.engine.base import AccountState, EngineState
 from signal_courier.engine.daemon import EngineOptions, SignalCli
 from signal_courier.engine.errors import EngineFault, EngineTimeout, EngineUnavailable
-from tests.fakes.daemon import Failure, FakeDaemon, Held, Silence
+from tests.fakes.daemon import Failure, FakeDaemon, Held, Silence, daemon_process
 from tests.fakes.signal_cli import write_account
 
 PROGRAM = Path(__file__).parents[2] / "fakes" / "signal_cli.py"
@@ -463,6 +463,22 @@ async def test_a_daemon_that_hangs_is_noticed(tmp_path: Path, engines: Engines, 
             await engine.call("send", {"account": FIRST}, timeout=0.05)
         await reach(lambda: engine.status.state is EngineState.STARTING)
         daemon.on("listAccounts", [{"number": FIRST}])
+        await reach(lambda: engine.status.state is EngineState.READY)
+        await engine.stop()
+
+
+async def test_a_hung_daemon_is_ended_where_somebody_starts_it_anew(
+    tmp_path: Path, engines: Engines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("signal_courier.engine.deadlines.DEADLINES", {"listAccounts": 0.05})
+    socket = tmp_path / "s"
+    async with daemon_process("--socket", str(socket), python=sys.executable) as (hung, address):
+        engine = await engines.ready(exe=None, address=parse_address(address), respawns=True)
+        hung.send_signal(signal.SIGSTOP)
+        assert await asyncio.wait_for(hung.wait(), 10) == -signal.SIGKILL
+    socket.unlink()
+    async with FakeDaemon() as daemon:
+        await daemon.listen_unix(socket)
         await reach(lambda: engine.status.state is EngineState.READY)
         await engine.stop()
 
