@@ -45,3 +45,11 @@ HEALTH_ADDRESS: Final = RUN / "health"
 
 USER: Final = 1000
 """User and group id of everything but the supervision, as upstream; `SIGNAL_CLI_UID`, `SIGNAL_CLI_GID` are others."""
+WITHIN_UPSTREAM: Final = ".signal-courier"
+"""Our folder within signal-cli's, where that is the only volume."""
+ADDRESSES: Final = "0.0.0.0"  # noqa: S104  # a container is reached from outside or not at all
+"""Where the service listens."""
+TOKEN: Final = "home-assistant.token"  # noqa: S105  # the name of a file
+"""Among our data: the token that Home Assistant gets."""
+ANNOUNCED: Final = "discovery.json"
+"""Among our data: what the Supervisor calls our message."""

@@ -556,7 +556,7 @@ class SignalCli(Engine):
         return AccountState.LOADING
 
     async def _restart_for_missing(self, rpc: RpcConnection, house: "_House") -> None:
-        """Restart an older daemon for accounts that failed to load, if that is up to us; each time after a longer wait, never during a call."""
+        """Restart an older daemon, if that is up to us, for accounts that failed to load; later each time, never during a call."""
         now = asyncio.get_running_loop().time()
         if AccountState.LOADING not in self._accounts.values():
             house.missing_since = None

@@ -51,7 +51,7 @@ class Places:
 
     @property
     def nested(self) -> Path | None:
-        """signal-cli's folder where it lies directly in ours."""
+        """signal-cli's folder where it lies directly in ours. Ours may lie in signal-cli's too."""
         return self.config_dir if self.config_dir.parent == self.data_dir else None
 
 
@@ -89,7 +89,7 @@ def restore(places: Places, source: Path, *, passphrase: str | None = None, repl
     """
     if is_in_use(places.database):
         raise BackupError("the service is running: stop it first")
-    for folder, nested in ((places.data_dir, places.nested), (places.config_dir, None)):
+    for folder, nested in ((places.data_dir, places.nested), (places.config_dir, places.data_dir)):
         if not replace and _has_data(folder, nested):
             raise BackupError(f"{folder} holds data already; --replace puts it aside")
     unpacked = places.data_dir / _UNPACKED
@@ -100,7 +100,7 @@ def restore(places: Places, source: Path, *, passphrase: str | None = None, repl
         for file in _files(unpacked):
             if is_database(file):
                 check_database(file)
-        aside = [_swap(unpacked / _OURS, places.data_dir, places.nested), _swap(unpacked / _ENGINE, places.config_dir)]
+        aside = [_swap(unpacked / _OURS, places.data_dir, places.nested), _swap(unpacked / _ENGINE, places.config_dir, places.data_dir)]
     except (OSError, StoreError, tarfile.TarError, EOFError, sealing.Damaged, sealing.WrongPassphrase) as error:
         raise BackupError(f"the backup cannot be restored: {error}") from error
     finally:
@@ -125,7 +125,7 @@ def take_over(places: Places, folder: Path, *, replace: bool = False) -> int:
         raise BackupError(f"{folder} is no data folder of signal-cli: data/accounts.json cannot be read ({error})") from error
     if folder.resolve() == places.config_dir.resolve():
         raise BackupError(f"{folder} is the folder in use already: there is nothing to import")
-    if not replace and _has_data(places.config_dir):
+    if not replace and _has_data(places.config_dir, places.data_dir):
         raise BackupError(f"{places.config_dir} holds data already; --replace puts it aside")
     copied = places.config_dir / _UNPACKED
     shutil.rmtree(copied, ignore_errors=True)
@@ -137,7 +137,7 @@ def take_over(places: Places, folder: Path, *, replace: bool = False) -> int:
             _copy(file, target)
             if is_database(target):
                 check_database(target)
-        _swap(copied, places.config_dir)
+        _swap(copied, places.config_dir, places.data_dir)
     except (OSError, StoreError) as error:
         raise BackupError(f"the import failed: {error}") from error
     finally:
@@ -154,7 +154,7 @@ def _archive(places: Places, target: gzip.GzipFile, scratch: Path, *, attachment
         _add_bytes(archive, _MANIFEST, json.dumps(manifest).encode())
         for base, folder, left_out, nested in (
             (_OURS, places.data_dir, _NOT_OURS, places.nested),
-            (_ENGINE, places.config_dir, frozenset[str]() if attachments else _NOT_ENGINE, None),
+            (_ENGINE, places.config_dir, frozenset[str]() if attachments else _NOT_ENGINE, places.data_dir),
         ):
             for file in _files(folder, left_out, nested):
                 _add(archive, f"{base}/{file.relative_to(folder).as_posix()}", file, scratch)
