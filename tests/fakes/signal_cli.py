@@ -132,6 +132,7 @@ def _read(file: Path, default: Any) -> Any:
 
 def main() -> None:
     parser = argparse.ArgumentParser()
+    parser.add_argument("--scrub-log", action="store_true")
     parser.add_argument("--output")
     parser.add_argument("--config", type=Path, required=True)
     parser.add_argument("--trust-new-identities")

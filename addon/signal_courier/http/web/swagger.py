@@ -7,6 +7,7 @@ the pages work below any prefix of a reverse proxy. Swagger UI's files come with
 import asyncio
 import importlib.util
 import ipaddress
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -82,10 +83,10 @@ class _Library:
         await self._prepare()
         return msgspec.json.encode({**(self._openapi or {}), "servers": [{"url": server}]})
 
-    async def swagger2(self, host: str, schemes: Sequence[str]) -> bytes:
+    async def swagger2(self, host: str, schemes: Sequence[str], base: str) -> bytes:
         """Swagger 2.0."""
         await self._prepare()
-        return msgspec.json.encode({**(self._swagger2 or {}), "host": host, "schemes": schemes})
+        return msgspec.json.encode({**(self._swagger2 or {}), "host": host, "schemes": schemes, "basePath": base})
 
     async def _prepare(self) -> None:
         async with self._lock:
@@ -114,12 +115,12 @@ def documentation(tables: Sequence[Iterable[Route]]) -> RouteTable:
     @routes.add("GET", "/openapi.json", scope=None, documented=False)
     async def get_openapi(call: Call[None, None]) -> web.StreamResponse:
         """Describe the API as OpenAPI 3.1."""
-        return json_bytes(await library.openapi(_server(call.services.settings, "./")))
+        return json_bytes(await library.openapi(_server(call, "./")))
 
     @routes.add("GET", "/docs/openapi.json", scope=None, documented=False)
     async def get_openapi_of_docs(call: Call[None, None]) -> web.StreamResponse:
         """Describe the API as OpenAPI 3.1, where python-signal-cli-rest-api has it."""
-        return json_bytes(await library.openapi(_server(call.services.settings, "../")))
+        return json_bytes(await library.openapi(_server(call, "../")))
 
     @routes.add("GET", "/swagger/doc.json", scope=None, documented=False)
     async def get_swagger(call: Call[None, None]) -> web.StreamResponse:
@@ -127,14 +128,23 @@ def documentation(tables: Sequence[Iterable[Route]]) -> RouteTable:
         settings = call.services.settings
         host = _named_host(settings) or call.request.headers.get("Host") or f"{settings.host}:{settings.port}"
         schemes = ("https", "http") if settings.swagger_https else ("http", "https")
-        return json_bytes(await library.swagger2(host, schemes))
+        return json_bytes(await library.swagger2(host, schemes, _ingress_prefix(call) or "/"))
 
     return routes
 
 
-def _server(settings: Settings, relative: str) -> str:
+def _server(call: Call[None, None], relative: str) -> str:
+    if prefix := _ingress_prefix(call):
+        return prefix
+    settings = call.services.settings
     host = _named_host(settings)
     return f"{'https' if settings.swagger_https else 'http'}://{host}/" if host else relative
+
+
+def _ingress_prefix(call: Call[None, None]) -> str:
+    """Under which path of Home Assistant's the service is reached by this caller; empty where it is reached otherwise."""
+    prefix = call.request.headers.get("X-Ingress-Path", "") if call.caller.kind == "ingress" else ""
+    return prefix if re.fullmatch(r"(/[A-Za-z0-9_-]+)+", prefix) else ""
 
 
 def _named_host(settings: Settings) -> str | None:
