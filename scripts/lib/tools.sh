@@ -70,6 +70,12 @@ need_patchelf() {
     PATH=$tools/patchelf/bin:$PATH
 }
 
+# need_s6: installs what plays the app's container: process supervision, and network namespaces.
+need_s6() {
+    has s6-svscan && has execlineb && has ip && has unshare && return
+    debian_packages s6 execline iproute2 util-linux
+}
+
 # need_npm: puts npm on PATH: the machine's own, or the one in PyPI's package of Node.
 need_npm() {
     has npm && return

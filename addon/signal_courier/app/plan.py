@@ -17,6 +17,8 @@ _NOT_FOR_THE_SERVICE: Final = (
 )  # fmt: skip
 """Done here, or nobody else's business."""
 
+_PASSING: Final = ("dev", "etc", "proc", "run", "sys", "tmp")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
@@ -108,7 +110,7 @@ def _folders(given: Mapping[str, str], volumes: frozenset[Path], *, supervised: 
     config_dir = layout.UPSTREAM_DATA
     if "SIGNAL_CLI_CONFIG_DIR" in given:
         config_dir = Path(given["SIGNAL_CLI_CONFIG_DIR"])
-    elif supervised or (not lasts(config_dir, volumes) and lasts(layout.DATA, volumes)):
+    elif supervised or (not lasts(config_dir, volumes) and lasts(layout.SIGNAL_CLI_DATA, volumes)):
         config_dir = layout.SIGNAL_CLI_DATA
     data_dir = layout.COURIER_DATA
     if "COURIER_DATA_DIR" in given:
@@ -119,13 +121,13 @@ def _folders(given: Mapping[str, str], volumes: frozenset[Path], *, supervised: 
 
 
 def _volumes() -> frozenset[Path]:
-    """Where something is mounted, but for the root."""
+    """Where something is mounted that may last: neither the root nor what is only there while it runs."""
     try:
         lines = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="surrogateescape").splitlines()
     except OSError:
         return frozenset()
     places = (line.split(" ")[4].encode("utf-8", "surrogateescape").decode("unicode_escape") for line in lines)
-    return frozenset(Path(place) for place in places if place != "/")
+    return frozenset(path for path in map(Path, places) if path.parts[1:2] and path.parts[1] not in _PASSING)
 
 
 def _user(environment: Mapping[str, str]) -> tuple[int, int] | None:

@@ -11,6 +11,7 @@ from signal_courier.access import tokens
 from signal_courier.access.scopes import Scope
 from signal_courier.app import layout, person
 from signal_courier.app.plan import Plan
+from signal_courier.engine.accounts import accounts_on_disk
 from signal_courier.messaging import backup
 from signal_courier.settings import SettingError
 from signal_courier.store import tokens as table
@@ -114,7 +115,7 @@ def _everything(folder: Path) -> Iterator[Path]:
 def _take_over(plan: Plan) -> None:
     """Copy the accounts of the old app, once: where there are accounts already, nothing is done."""
     chosen = plan.settings
-    if (chosen.signal_cli_config_dir / "data" / "accounts.json").exists():
+    if accounts_on_disk(chosen.signal_cli_config_dir):
         _LOGGER.info("There are accounts already; nothing is imported (the option import_old_app can be switched off)")
         return
     source = next(_old_folders(), None)
@@ -122,7 +123,7 @@ def _take_over(plan: Plan) -> None:
         _LOGGER.warning("No data of an older Signal app was found to import")
         return
     places = backup.Places(data_dir=chosen.data_dir, config_dir=chosen.signal_cli_config_dir, database=chosen.database)
-    count = backup.take_over(places, source)
+    count = backup.take_over(places, source, replace=True)  # what is there without an account is of no use, and only put aside
     _LOGGER.info("%d accounts were imported from %s. Do not start the older app again", count, source)
 
 

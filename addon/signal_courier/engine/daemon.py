@@ -36,6 +36,8 @@ _REGISTERING: Final = frozenset({"register", "verify", "finishLink", "finishChan
 """Calls after which accounts come, go, or lose their receiver."""
 _MOST_WAITING: Final = 1000
 _LOADS_LAZILY: Final = "0.14.6"
+_LEAVE: Final = 0.5
+"""Seconds that signal-cli has to end a subscription before we hang up."""
 _DEAF_AFTER: Final = 3
 """Polls in a row without an answer, until signal-cli counts as hung."""
 
@@ -357,6 +359,14 @@ class SignalCli(Engine):
                 for task in tasks:
                     task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
+                await self._take_leave(rpc, house)
+
+    async def _take_leave(self, rpc: RpcConnection, house: "_House") -> None:
+        """See to it that nothing more is reported: what comes while we hang up would be lost, and so would what it is at when it ends."""
+        if rpc.is_open:
+            with contextlib.suppress(TimeoutError, EngineError):
+                async with asyncio.timeout(_LEAVE):
+                    await self._unsubscribe(rpc, house)
 
     @contextlib.asynccontextmanager
     async def _daemon(self) -> AsyncIterator[RpcConnection]:

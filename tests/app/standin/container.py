@@ -138,6 +138,10 @@ class Container:
         except TimeoutError:
             raise AssertionError(f"{path} never answered {status}, but {last}:\n{self.log}") from None
 
+    async def up(self) -> None:
+        """Wait until it answers, if only that a token is needed."""
+        await self.answers("/v1/health", 401)
+
     def pid(self, part: str) -> int | None:
         """The process in it whose command line has this part, as this machine numbers it."""
         for pid in self.processes():
@@ -149,13 +153,35 @@ class Container:
     def processes(self) -> list[int]:
         """Every process in it."""
         first = self._first()
-        space = os.readlink(f"/proc/{first}/ns/pid") if first else ""
+        space = Path(f"/proc/{first}/ns/pid").readlink() if first else None
         found = []
         for entry in Path("/proc").iterdir():
             with contextlib.suppress(OSError):
-                if entry.name.isdecimal() and os.readlink(entry / "ns" / "pid") == space:
+                if entry.name.isdecimal() and (entry / "ns" / "pid").readlink() == space:
                     found.append(int(entry.name))
         return sorted(found)
+
+    async def run(self, *command: str) -> tuple[int, str]:
+        """`docker exec`; gives the exit code and what it said."""
+        process = await asyncio.create_subprocess_exec(
+            *("nsenter", "--target", str(self._first()), "--mount", "--pid", "--ipc", "--uts", "--root", "--wd=/", *command),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        async with asyncio.timeout(20):
+            said, _ = await process.communicate()
+        return process.returncode or 0, said.decode()
+
+    def memory(self) -> dict[str, int]:
+        """What each of its processes has for itself and its share of what it shares (PSS), in KiB, by command line."""
+        found: dict[str, int] = {}
+        for pid in self.processes():
+            with contextlib.suppress(OSError, StopIteration):
+                lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+                size = next(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+                name = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+                found[f"{pid} {name[:60]}"] = size
+        return found
 
     def kill(self, part: str) -> int:
         """Kill such a process at once; gives which."""

@@ -223,12 +223,14 @@ class Init:
 
     def _prepare(self, longruns: Iterable[Service]) -> None:
         SERVICES.mkdir()
+        folders = []
         for service in longruns:
             folder = SERVICES / service.name
             shutil.copytree(service.folder, folder, ignore=shutil.ignore_patterns("dependencies.d", "type"))
             (folder / "down").touch()
+            folders.append(folder)
         self._start(["s6-svscan", str(SERVICES)])
-        for folder in SERVICES.iterdir():
+        for folder in folders:
             while self._do(["s6-svok", str(folder)], 5) != 0:
                 time.sleep(0.01)
 

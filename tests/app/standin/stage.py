@@ -44,7 +44,7 @@ def main(specification: Specification) -> None:
     for name in _SYSTEM:
         source = Path("/", name)
         if source.is_symlink():
-            (root / name).symlink_to(os.readlink(source))
+            (root / name).symlink_to(source.readlink())
         elif source.is_dir():
             bind(source, root / name, read_only=True)
     shutil.copytree("/etc", root / "etc", symlinks=True, ignore_dangling_symlinks=True)
@@ -59,12 +59,12 @@ def main(specification: Specification) -> None:
     mount("-t", "proc", "proc", str(root / "proc"))
     mount("-t", "tmpfs", "-o", "mode=755", "run", str(root / "run"))
     mount("-t", "tmpfs", "-o", "mode=1777", "tmp", str(root / "tmp"))
-    for source, target in specification.binds.items():
-        bind(Path(source), root / target.lstrip("/"), read_only=True)
-    for source, target in specification.volumes.items():
-        bind(Path(source), root / target.lstrip("/"))
+    for here, there in specification.binds.items():
+        bind(Path(here), root / there.lstrip("/"), read_only=True)
+    for here, there in specification.volumes.items():
+        bind(Path(here), root / there.lstrip("/"))
     sys.path.insert(0, str(HERE))
-    from overlay import install
+    from overlay import install  # type: ignore[import-not-found]  # found beside this program
 
     install(root, root / "run")
     if specification.user is not None:
