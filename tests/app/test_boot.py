@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import json
 import os
-import re
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
@@ -303,9 +302,7 @@ def test_plain_docker_takes_the_volume_of_upstream_and_keeps_everything_in_it(ho
             ) as container:
                 await container.up()
                 if not again:
-                    found = re.search(r"The first token, which may do everything: (\S+)", container.log)
-                    assert found, container.log
-                    token = found[1]
+                    token = container.first_token()
                 assert (await container.answers("/v1/accounts", 200, token=token)).json() == [ANN]
                 assert (volume / ".signal-courier" / "courier.db").stat().st_uid == 1000
                 health = ROOTFS / "usr/bin/signal-courier-health"

@@ -5,6 +5,7 @@ import contextlib
 import dataclasses
 import json
 import os
+import re
 import signal
 import sys
 import time
@@ -115,6 +116,12 @@ class Container:
     def token(self, data: Path) -> str:
         """Home Assistant's token, from the volume."""
         return (data / "courier" / "home-assistant.token").read_text().strip()
+
+    def first_token(self) -> str:
+        """The token that the first start tells in the log."""
+        found = re.search(r"The first token, which may do everything: (\S+)", self.log)
+        assert found, self.log
+        return found[1]
 
     async def call(self, method: str, path: str, body: object = None, *, token: str | None = None, port: int = 8080) -> Reply:
         """A request as Home Assistant's Core would make it."""
