@@ -20,6 +20,7 @@ from .devices import async_remove_device
 from .entity import account_device
 from .events import EventHub
 from .read_receipts import async_setup_read_receipts
+from .services import async_setup_services
 
 PLATFORMS: Final = [
     Platform.BINARY_SENSOR,
@@ -35,6 +36,7 @@ CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
 
 async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
     """Set up what all config entries share."""
+    async_setup_services(hass)
     return True
 
 

@@ -6,10 +6,12 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import CONF_TOKEN, CONF_URL, CONF_VERIFY_SSL
-from homeassistant.core import HomeAssistant
+from homeassistant.core import Context, HomeAssistant
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
@@ -93,9 +95,25 @@ async def client(hass: HomeAssistant, courier: Courier) -> SignalCourierClient:
 
 
 @pytest.fixture
-async def events(setup_integration: Setup) -> list[CourierEvent]:
+async def events(config_entry: MockConfigEntry, setup_integration: Setup) -> list[CourierEvent]:
     """Sets the integration up; every event from then on."""
-    entry = await setup_integration()
+    entry = config_entry if config_entry.state is ConfigEntryState.LOADED else await setup_integration()
     found: list[CourierEvent] = []
     entry.runtime_data.events.async_subscribe(found.append)
     return found
+
+
+@pytest.fixture
+async def act(hass: HomeAssistant, config_entry: MockConfigEntry, setup_integration: Setup):
+    """Sets the integration up; calls its actions, and gives their answers.
+
+    `await act("send_message", conversation=ECHO, …)`
+    """
+    if config_entry.state is ConfigEntryState.NOT_LOADED:
+        await setup_integration()
+
+    async def call(name: str, context: Context | None = None, **data: object) -> Any:
+
+        return await hass.services.async_call(DOMAIN, name, data, blocking=True, return_response=True, context=context)
+
+    return call

@@ -1,0 +1,243 @@
+"""Actions that wait: for the answer to a question, for a message."""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, cast
+
+import probatio
+from homeassistant.core import ServiceResponse, callback
+from homeassistant.helpers import config_validation as cv
+from homeassistant.util import dt as dt_util
+from homeassistant.util.json import JsonObjectType
+
+from ..ask import EMOJIS, Answer, Question, numbered
+from ..client import CourierError, Unsupported
+from ..client.models import Conversation
+from ..const import DOMAIN, LOGGER
+from ..events import CourierEvent, async_subscribe_all
+from ..happenings import HappeningType, payload_of
+from ..matching import TextFilter
+from ..polls import async_remember_poll
+from .action import Aim, Call, action
+from .answers import handle_of
+from .fields import TARGETS, TEXTS, seconds
+
+_METHODS: Final = ("auto", "poll", "reactions", "reply")
+_MOST_IN_POLL: Final = 10
+_TIMEOUT: Final = 300.0
+"""Seconds that an answer is waited for unless a time is given."""
+_LONGEST: Final = 86400.0
+_TIDY: Final = 30.0
+"""Seconds that closing a poll may take."""
+
+
+def _fitting(data: dict[str, Any]) -> dict[str, Any]:
+    options, default = data["options"], data.get("default")
+    if len(options) == 1:
+        raise probatio.Invalid("there must be two options at least, or none for a free answer")
+    if not options and data["method"] in ("poll", "reactions"):
+        raise probatio.Invalid(f"the method '{data['method']}' needs options")
+    if data["method"] == "reactions" and len(options) > len(EMOJIS):
+        raise probatio.Invalid(f"there are only {len(EMOJIS)} reactions")
+    if default is not None and options and default not in options:
+        raise probatio.Invalid("the default must be one of the options")
+    return data
+
+
+def _duration(value: object) -> float:
+    return min(seconds(value), _LONGEST)
+
+
+@action(
+    "ask",
+    {
+        probatio.Required("question"): cv.string,
+        probatio.Optional("options", default=list): TEXTS,
+        probatio.Optional("method", default="auto"): probatio.In(_METHODS),
+        probatio.Optional("multiple", default=False): cv.boolean,
+        probatio.Optional("answer_from"): TARGETS,
+        probatio.Optional("timeout", default=_TIMEOUT): _duration,
+        probatio.Optional("reminder"): _duration,
+        probatio.Optional("reminder_message"): cv.string,
+        probatio.Optional("default"): cv.string,
+        probatio.Optional("close", default=True): cv.boolean,
+    },
+    aim=Aim.ONE,
+    check=_fitting,
+)
+async def ask(call: Call) -> ServiceResponse:
+    """Ask a question and wait for the answer."""
+    data, where = call.data, call.conversation
+    options: list[str] = data["options"]
+    method = _method(call, data["method"], options)
+    allowed = await call.resolve(data.get("answer_from", []))
+    question = Question(
+        hass=call.hass,
+        entry_id=call.entry.entry_id,
+        conversation_id=where.id,
+        options=options,
+        typed=method == "reply",
+        answerers=_names(allowed) or None,
+    )
+    with question:
+        method = await _send(call, question, method)
+        answer: Answer | None = None
+        try:
+            answer = await _wait(call, question)
+        finally:
+            if method == "poll" and data["close"] and question.timestamp is not None:
+                _close_later(call, where.id, question.timestamp)
+    return _told(call, question, method, answer)
+
+
+def _method(call: Call, wanted: str, options: Sequence[str]) -> str:
+    if wanted != "auto":
+        return wanted
+    features = call.entry.runtime_data.coordinator.data.engine.features or {}
+    polls = features.get("polls") is not False and len(options) <= _MOST_IN_POLL
+    return "poll" if options and polls else "reply"
+
+
+async def _send(call: Call, question: Question, method: str) -> str:
+    """Send the question; gives the method that it was sent by: a poll becomes a list where polls cannot be sent."""
+    messages, text, options = call.client.messages, call.data["question"], question.options
+    if method == "poll":
+        try:
+            sent = await messages.send_poll(call.conversation.id, text, options, multiple=call.data["multiple"])
+        except Unsupported:
+            if call.data["method"] == "poll":
+                raise
+            question.typed, method = True, "reply"
+    if method != "poll":
+        marks = EMOJIS if method == "reactions" else [f"{number}." for number in range(1, len(options) + 1)]
+        sent = await messages.send([call.conversation.id], text=numbered(text, options, marks))
+    if sent.timestamp is not None:
+        if method == "poll":
+            async_remember_poll(call.hass, call.entry.entry_id, sent.timestamp, text, options)
+        question.async_sent(sent.timestamp)
+    return method
+
+
+async def _wait(call: Call, question: Question) -> Answer | None:
+    timeout: float = call.data["timeout"]
+    reminder: float | None = call.data.get("reminder")
+    if reminder is not None and reminder < timeout:
+        done, _ = await asyncio.wait([question.answer], timeout=reminder)
+        if not done:
+            await _remind(call, question)
+            timeout -= reminder
+    done, _ = await asyncio.wait([question.answer], timeout=timeout)
+    return question.answer.result() if done else None
+
+
+async def _remind(call: Call, question: Question) -> None:
+    """Say it once more, with the question quoted. That this fails is no reason to stop waiting."""
+    text = call.data.get("reminder_message", call.data["question"])
+    quote = {"timestamp": question.timestamp, "author": call.me, "text": call.data["question"]}
+    try:
+        sent = await call.client.messages.send([call.conversation.id], text=text, quote=quote if question.timestamp else None)
+    except CourierError as error:
+        LOGGER.warning("The reminder of a question could not be sent: %s", error)
+    else:
+        if sent.timestamp is not None:
+            question.async_sent(sent.timestamp)
+
+
+@callback
+def _close_later(call: Call, conversation: str, timestamp: int) -> None:
+    """Close the poll, also where the script that asked was stopped."""
+
+    async def close() -> None:
+        try:
+            async with asyncio.timeout(_TIDY):
+                await call.client.messages.close_poll(conversation, timestamp)
+        except (CourierError, TimeoutError) as error:
+            LOGGER.debug("A poll could not be closed: %s", error)
+
+    call.hass.async_create_background_task(close(), f"{DOMAIN} close a poll")
+
+
+def _told(call: Call, question: Question, method: str, answer: Answer | None) -> JsonObjectType:
+    default: str | None = call.data.get("default")
+    told: JsonObjectType = {
+        "answered": answer is not None,
+        "answer": default,
+        "index": question.options.index(default) if default in question.options else None,
+        "answers": [default] if default is not None else [],
+        "indexes": [question.options.index(default)] if default in question.options else [],
+        "who": None,
+        "who_id": None,
+        "when": None,
+        "method": method,
+        "conversation_id": call.conversation.id,
+        "handle": handle_of(call, call.conversation.id, question.timestamp),
+    }
+    if answer is not None:
+        chosen = [question.options[one] for one in answer.indexes] or [answer.text]
+        told |= {
+            "answer": answer.text,
+            "index": answer.indexes[0] if answer.indexes else None,
+            "answers": list(chosen),
+            "indexes": list(answer.indexes),
+            "who": answer.who.name or answer.who.number or answer.who.uuid,
+            "who_id": answer.who.address,
+            "when": dt_util.utc_from_timestamp(answer.time / 1000).isoformat(),
+        }
+    return told
+
+
+@action(
+    "wait_for_message",
+    {
+        probatio.Optional("sender"): TARGETS,
+        probatio.Optional("equals", default=list): TEXTS,
+        probatio.Optional("contains", default=list): TEXTS,
+        probatio.Optional("starts_with", default=list): TEXTS,
+        probatio.Optional("matches"): cv.is_regex,
+        probatio.Optional("command", default=list): TEXTS,
+        probatio.Optional("has_attachment"): cv.boolean,
+        probatio.Optional("include_unknown_senders", default=False): cv.boolean,
+        probatio.Optional("timeout", default=_TIMEOUT): _duration,
+    },
+    aim=Aim.ANY,
+)
+async def wait_for_message(call: Call) -> ServiceResponse:
+    """Wait for the next message that fits. The answer has what a trigger has, and `received`."""
+    data = call.data
+    wanted = TextFilter(
+        equals=data["equals"],
+        contains=data["contains"],
+        starts_with=data["starts_with"],
+        pattern=data.get("matches"),
+        commands=data["command"],
+    )
+    places = _names(call.conversations)
+    senders = _names(await call.resolve(data.get("sender", [])))
+    future: asyncio.Future[JsonObjectType] = call.hass.loop.create_future()
+
+    @callback
+    def told(event: CourierEvent) -> None:
+        message, place, sender = event.message, event.conversation, event.sender
+        if event.entry_id != call.entry.entry_id or message is None or event.late or future.done():
+            return
+        here = not places or (place is not None and not places.isdisjoint({place.id, place.number}))
+        theirs = not senders or (sender is not None and not senders.isdisjoint({sender.uuid, sender.number}))
+        trusted = event.allowed or data["include_unknown_senders"]
+        fitting = data.get("has_attachment") in (None, bool(message.attachments))
+        if here and theirs and trusted and fitting and (found := wanted.match(message.text)) is not None:
+            payload = payload_of(event, HappeningType.MESSAGE, entry_id=event.entry_id, late=event.late, allowed=event.allowed)
+            future.set_result(cast("JsonObjectType", {"received": True, **payload, **found}))
+
+    unsubscribe = async_subscribe_all(call.hass, told, types=("message",))
+    try:
+        async with asyncio.timeout(data["timeout"]):
+            return await future
+    except TimeoutError:
+        return {"received": False}
+    finally:
+        unsubscribe()
+
+
+def _names(conversations: Iterable[Conversation]) -> frozenset[str]:
+    """Whatever they are called in events."""
+    return frozenset(name for one in conversations for name in (one.id, one.number) if name is not None)

@@ -1,0 +1,75 @@
+"""Voice notes as Signal's apps make them: AAC. ffmpeg converts where it is there; without it, what can be played is sent as it is."""
+
+import asyncio
+import shutil
+from dataclasses import dataclass
+from typing import Final
+
+from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import HomeAssistantError
+
+from .const import DOMAIN, LOGGER
+
+VOICE_TYPE: Final = {
+    "aac": "audio/aac",
+    "m4a": "audio/mp4",
+    "mp3": "audio/mpeg",
+    "ogg": "audio/ogg",
+    "flac": "audio/flac",
+    "wav": "audio/wav",
+}
+_AS_THEY_ARE: Final = frozenset({"aac", "m4a"})
+"""What the apps record themselves."""
+_DEADLINE: Final = 60.0
+"""Seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceNote:
+    """Sound to be sent."""
+
+    data: bytes
+    extension: str
+
+
+async def async_voice_note(hass: HomeAssistant, data: bytes, extension: str) -> VoiceNote:
+    """Sound in the form that Signal's apps like best. Raises `HomeAssistantError` where ffmpeg fails."""
+    if extension in _AS_THEY_ARE:
+        return VoiceNote(data, extension)
+    program = await hass.async_add_executor_job(shutil.which, ffmpeg_of(hass))
+    if program is None:
+        LOGGER.debug("Without ffmpeg a voice note is sent as %s", extension)
+        return VoiceNote(data, extension)
+    made = await async_run_ffmpeg(program, data, "-vn", "-ac", "1", "-c:a", "aac", "-b:a", "48k", "-f", "adts")
+    return VoiceNote(made, "aac")
+
+
+def ffmpeg_of(hass: HomeAssistant) -> str:
+    """The program that Home Assistant is set to use."""
+    manager = hass.data.get("ffmpeg")
+    binary = getattr(manager, "binary", None)
+    return binary if isinstance(binary, str) else "ffmpeg"
+
+
+async def async_run_ffmpeg(program: str, data: bytes, *options: str) -> bytes:
+    """Convert `data`; `options` say into what. Raises `HomeAssistantError`."""
+    process = await asyncio.create_subprocess_exec(
+        program, "-hide_banner", "-loglevel", "error", "-i", "pipe:0", *options, "pipe:1",
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    try:
+        async with asyncio.timeout(_DEADLINE):
+            made, complaints = await process.communicate(data)
+    except TimeoutError:
+        made, complaints = b"", b"it took too long"
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    if process.returncode or not made:
+        raise HomeAssistantError(
+            translation_domain=DOMAIN,
+            translation_key="ffmpeg_failed",
+            translation_placeholders={"error": complaints.decode(errors="replace").strip()[-300:]},
+        )
+    return made
