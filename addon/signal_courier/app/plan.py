@@ -95,9 +95,16 @@ def engine_program(chosen: settings.Settings) -> Path:
 
 def engine_environment(environment: Mapping[str, str]) -> dict[str, str]:
     """What signal-cli's start script has to know of the image."""
-    options_ = f"-Djava.library.path={layout.ENGINE / 'native'} {environment.get('SIGNAL_CLI_OPTS', '')}".rstrip()
     java = {"JAVA_HOME": str(layout.JAVA.parent.parent)} if layout.JAVA.exists() else {}
-    return {"SIGNAL_CLI_OPTS": options_, **java}
+    return {"SIGNAL_CLI_OPTS": " ".join((*library_options(), environment.get("SIGNAL_CLI_OPTS", ""))).rstrip(), **java}
+
+
+def library_options() -> list[str]:
+    """Where Java finds the native libraries: beside the jars, instead of unpacking them from there at each start."""
+    folder = layout.ENGINE / "native"
+    sqlite = folder / "libsqlitejdbc.so"
+    own = [f"-Dorg.sqlite.lib.path={folder}", f"-Dorg.sqlite.lib.name={sqlite.name}"] if sqlite.exists() else []
+    return [f"-Djava.library.path={folder}", *own]
 
 
 def lasts(path: Path, volumes: frozenset[Path]) -> bool:

@@ -76,6 +76,20 @@ def test_a_backup_comes_back_in_another_place(filled: Places, tmp_path: Path, pa
     assert not (new.data_dir / "spool").exists()
 
 
+def test_our_folder_may_lie_in_that_of_signal_cli(filled: Places, tmp_path: Path) -> None:
+    """As in a container whose only volume is upstream's."""
+    inner = filled.config_dir / ".signal-courier"
+    filled.data_dir.rename(inner)
+    nested = Places(data_dir=inner, config_dir=filled.config_dir, database=inner / "courier.db")
+    back_up(nested, tmp_path / "backup")
+    apart = places_in(tmp_path / "new")
+    restore(apart, tmp_path / "backup")
+    assert rows(apart.database) == [(42,)]
+    assert not (apart.config_dir / ".signal-courier").exists()
+    assert len(restore(nested, tmp_path / "backup", replace=True)) == 2
+    assert rows(nested.database) == rows(nested.config_dir / "data/1.d/account.db") == [(42,)]
+
+
 def test_a_damaged_cut_or_wrongly_opened_backup_changes_nothing(filled: Places, tmp_path: Path) -> None:
     file, broken = tmp_path / "backup", tmp_path / "broken"
     back_up(filled, file, passphrase=SECRET)
