@@ -169,7 +169,7 @@ def test_a_signal_cli_that_is_killed_comes_back_and_the_service_stays(house: Hou
 
 def test_a_killed_service_ends_the_container_and_nothing_that_was_received_is_lost(house: House) -> None:
     write_account(house.config, ANN)
-    total = 3000
+    total = 1200
     (house.config / "mailbox.jsonl").write_bytes(b"".join(frame_of(ANN, number) + b"\n" for number in range(total)))
     (house.config / "behaviour.json").write_text('{"spacing": 0.0005}')
     delivered = house.config / "mailbox.delivered"

@@ -67,9 +67,7 @@ def test_the_real_signal_cli_is_ready_soon_small_when_idle_and_back_when_it_died
             assert about["engine"]["version"] == "0.13.19"
             memory = container.memory()
             total = sum(memory.values()) // 1024
-            print(
-                f"\nload {os.getloadavg()[0]:.1f}: answers after {answers:.2f} s, signal-cli after {ready:.2f} s, {total} MiB when idle:"
-            )
+            print(f"\nload {os.getloadavg()[0]:.1f}: answers after {answers:.2f} s, signal-cli after {ready:.2f} s, {total} MiB when idle:")
             print("\n".join(f"  {size // 1024:4} MiB  {name}" for name, size in sorted(memory.items(), key=lambda item: -item[1])[:4]))
             assert ready < MOST_SECONDS
             assert total < MOST_MEMORY
