@@ -28,6 +28,11 @@ _HOW: Final = {
     "triggers": "in an automation, *Add trigger* and search for *{name}*.",
     "conditions": "in an automation, *Add condition* and search for *{name}*.",
 }
+_EXAMPLES: Final = {
+    "captcha_url": "https://signalcaptchas.org/challenge/generate.html",
+    "example_link": "https://signal.group/#…",
+}
+"""What stands for the placeholders of descriptions."""
 _SECTION: Final = re.compile(
     r"^(?P<head>## [^\n]*`signal_courier\.(?P<name>\w+)`\n)"
     r"(?P<before>(?:(?!^## ).*\n)*?)<!-- fields -->\n(?:(?!^## ).*\n)*?<!-- /fields -->\n",
@@ -61,7 +66,7 @@ def fill(page: str, kind: str, definitions: Mapping[str, Any], texts: Texts) -> 
 
 
 def _table(kind: str, definition: Mapping[str, Any], texts: Texts) -> Iterator[str]:
-    yield texts["description"]
+    yield _filled(texts["description"])
     yield ""
     yield f"**In the UI**: {_HOW[kind].format(name=texts['name'])}"
     rows = list(_rows(definition, texts))
@@ -83,4 +88,10 @@ def _rows(definition: Mapping[str, Any], texts: Texts) -> Iterator[str]:
 
 
 def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")
+    return _filled(text).replace("|", "\\|").replace("\n", " ")
+
+
+def _filled(text: str) -> str:
+    for name, example in _EXAMPLES.items():
+        text = text.replace(f"{{{name}}}", example)
+    return text

@@ -17,6 +17,7 @@ from homeassistant.config_entries import HANDLERS, SOURCE_REAUTH, SOURCE_USER
 from homeassistant.const import Platform
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import condition, icon, service, translation, trigger
+from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers import entity_registry as er
 from homeassistant.loader import async_get_integration
 from homeassistant.setup import async_setup_component
@@ -216,7 +217,7 @@ async def test_everything_without_a_class_has_an_icon(hass: HomeAssistant, setup
     entry = await setup_integration()
     icons = (await icon.async_get_icons(hass, "entity", {DOMAIN}))[DOMAIN]
     for entity in er.async_entries_for_config_entry(er.async_get(hass), entry.entry_id):
-        if entity.original_device_class is None and entity.original_icon is None:
+        if entity.translation_key is not None and entity.original_device_class is None:  # what has no name of its own has its kind's icon
             assert entity.translation_key in icons.get(entity.domain, {}), entity.entity_id
     services = (await icon.async_get_icons(hass, "services", {DOMAIN}))[DOMAIN]
     assert services.keys() == hass.services.async_services_for_domain(DOMAIN).keys()
@@ -320,11 +321,11 @@ async def test_the_examples_are_taken_by_home_assistant(hass: HomeAssistant):
                 seen += 1
         for kind in within(example, "trigger"):
             if isinstance(kind["trigger"], str) and kind["trigger"].startswith(f"{DOMAIN}."):
-                await trigger.async_validate_trigger_config(hass, [dict(kind)])
+                await trigger.async_validate_trigger_config(hass, cv.TRIGGER_SCHEMA([dict(kind)]))
                 seen += 1
         for kind in within(example, "condition"):
             if isinstance(kind["condition"], str) and kind["condition"].startswith(f"{DOMAIN}."):
-                await condition.async_validate_condition_config(hass, dict(kind))
+                await condition.async_validate_condition_config(hass, cv.CONDITION_SCHEMA(dict(kind)))
                 seen += 1
     assert seen > 30
 
