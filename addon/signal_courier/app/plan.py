@@ -47,13 +47,14 @@ class Plan:
         return self.supervisor_token is not None and self.options.get("discovery") is not False
 
 
-def make(environment: Mapping[str, str] = os.environ) -> Plan:
-    """Work it out. Raises `OptionError` and `SettingError`."""
+def make(environment: Mapping[str, str] = os.environ, volumes: frozenset[Path] | None = None) -> Plan:
+    """Work it out; `volumes` are those that are mounted. Raises `OptionError` and `SettingError`."""
     supervised = bool(environment.get("SUPERVISOR_TOKEN"))
     chosen = options.read() if supervised else {}
     given = {name: value for name, value in environment.items() if value and name not in _NOT_FOR_THE_SERVICE}
     given |= options.variables(chosen)
-    volumes = _volumes()
+    if volumes is None:
+        volumes = _volumes()
     data_dir, config_dir = _folders(given, volumes, supervised=supervised)
     complete = {
         "COURIER_HOST": layout.ADDRESSES,
