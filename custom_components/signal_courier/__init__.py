@@ -19,8 +19,10 @@ from .coordinator import AllowList, SignalCourierConfigEntry, SignalCourierCoord
 from .devices import async_remove_device
 from .entity import account_device
 from .events import EventHub
+from .legacy_notify import async_prepare_legacy_notify, async_setup_legacy_notify
 from .read_receipts import async_setup_read_receipts
 from .services import async_setup_services
+from .yaml_notify import async_find_notifiers, async_tell_of_notifiers
 
 PLATFORMS: Final = [
     Platform.BINARY_SENSOR,
@@ -37,6 +39,8 @@ CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
 async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
     """Set up what all config entries share."""
     async_setup_services(hass)
+    async_prepare_legacy_notify(hass, config)
+    async_find_notifiers(hass, config)
     return True
 
 
@@ -82,6 +86,8 @@ async def async_setup_entry(hass: HomeAssistant, entry: SignalCourierConfigEntry
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     async_setup_bus(hass, entry)
     async_setup_read_receipts(hass, entry)
+    async_setup_legacy_notify(hass, entry)
+    async_tell_of_notifiers(hass)
     entry.async_on_unload(events.async_start())
     entry.async_on_unload(entry.add_update_listener(_async_reload))
     return True
@@ -102,6 +108,7 @@ async def async_remove_config_entry_device(hass: HomeAssistant, entry: SignalCou
 
 async def async_remove_entry(hass: HomeAssistant, entry: SignalCourierConfigEntry) -> None:
     """Leave nothing behind: the service shall keep nothing for us, nor shall we. The account stays at the service."""
+    async_tell_of_notifiers(hass)
     await EventHub.async_forget(hass, consumer_of(entry))
     try:
         await client_of(hass, entry).events.delete_consumer(consumer_of(entry))

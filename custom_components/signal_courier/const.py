@@ -24,6 +24,9 @@ DEFAULT_LATE_AFTER: Final = 300
 CONF_READ_RECEIPTS: Final = "read_receipts"
 CONF_TYPING: Final = "typing"
 CONF_DOWNLOAD_ATTACHMENTS: Final = "download_attachments"
+CONF_NOTIFY_SERVICES: Final = "notify_services"
+"""In `entry.options`: `notify` actions that were taken over, each with `name` and `recipients`; see `legacy_notify`."""
+CONF_RECIPIENTS: Final = "recipients"
 
 SUBENTRY_CONVERSATION: Final = "conversation"
 """Type of the subentries; `unique_id` is the conversation's id."""

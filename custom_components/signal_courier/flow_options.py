@@ -58,7 +58,9 @@ class SignalCourierOptionsFlow(OptionsFlow):
                     placeholders = {"sender": text, "error": str(error)}
             if not errors:
                 late_after = int(user_input[CONF_LATE_AFTER])
-                return self.async_create_entry(data={**user_input, CONF_ALLOWED_SENDERS: list(senders), CONF_LATE_AFTER: late_after})
+                return self.async_create_entry(
+                    data={**self.config_entry.options, **user_input, CONF_ALLOWED_SENDERS: list(senders), CONF_LATE_AFTER: late_after}
+                )
         kept = user_input or {**DEFAULTS, **self.config_entry.options}
         return self.async_show_form(
             step_id="init",

@@ -11,7 +11,10 @@ from .const import SUBENTRY_CONVERSATION
 from .coordinator import SignalCourierConfigEntry
 from .entity import ConversationEntity
 from .errors import translated
+from .legacy_notify import async_get_service
 from .titles import with_title
+
+__all__ = ["async_get_service", "async_setup_entry"]
 
 PARALLEL_UPDATES = 0  # the service puts what is sent at once in order, and keeps Signal's pace
 
