@@ -80,6 +80,22 @@ async def async_told(hass: HomeAssistant) -> Mapping[str, Any]:
         raise AppError(str(error)) from error
 
 
+async def async_latest_version(hass: HomeAssistant, slug: str) -> str | None:
+    """The version to which the Supervisor can update an app. Raises `AppError`."""
+    try:
+        return (await get_supervisor_client(hass).addons.addon_info(slug)).version_latest
+    except SupervisorError as error:
+        raise AppError(str(error)) from error
+
+
+async def async_update(hass: HomeAssistant, slug: str) -> None:
+    """Back the app up and update it. Raises `AppError`."""
+    try:
+        await AddonManager(hass, LOGGER, NAME, slug).async_update_addon()
+    except AddonError as error:
+        raise AppError(str(error)) from error
+
+
 @singleton(f"{DOMAIN}_app")
 @callback
 def _manager(hass: HomeAssistant) -> AddonManager:

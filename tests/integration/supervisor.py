@@ -45,6 +45,8 @@ class Supervisor:
         """Paths that are refused, with 400."""
         self.told: dict[str, Any] | None = None
         """What the app says of itself once it runs."""
+        self.version = self.latest = "0.1.0"
+        """Which is installed, and which could be."""
         self.gate = asyncio.Event()
         """Installing and starting take until this is set."""
         self.gate.set()
@@ -71,11 +73,16 @@ class Supervisor:
                 self.installed = True
             case "POST", _, where if where == f"/addons/{self.slug}/start":
                 self.started = True
+            case "POST", _, where if where == f"/store/addons/{self.slug}/update":
+                self.version = self.latest
+            case "POST", "/backups/new/partial", _:
+                return _ok({"job_id": UUID, "slug": "4711abcd"})
         return _ok({})
 
     def _app(self) -> web.Response:
-        version = "0.1.0" if self.installed else None
+        version = self.version if self.installed else None
         about = _BASE | {"slug": self.slug, "repository": self.slug.split("_")[0], "version": version, "installed": self.installed}
+        about |= {"version_latest": self.latest, "update_available": version not in (None, self.latest)}
         if self.installed:
             about |= _INSTALLED | {"state": "started" if self.started else "stopped"}
         return _ok(about)

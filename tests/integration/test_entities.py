@@ -9,15 +9,17 @@ from homeassistant.core import Event, EventStateChangedData, HomeAssistant, call
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers import entity_registry as er
+from homeassistant.helpers.entity_component import async_update_entity
 from homeassistant.helpers.event import async_track_state_change_event
 from homeassistant.setup import async_setup_component
 
 from custom_components.signal_courier.client import SignalCourierClient
-from custom_components.signal_courier.const import CONF_READ_RECEIPTS, DOMAIN
+from custom_components.signal_courier.const import CONF_APP, CONF_READ_RECEIPTS, DOMAIN
 from custom_components.signal_courier.titles import with_title
 from custom_components.signal_courier.unread import async_tell_read
 from custom_components.signal_courier.update import newer
 from tests.integration.courier import DEMO_GROUP, DEMO_GROUP_ID, ECHO, HOME, SECOND, uuid_of
+from tests.integration.supervisor import supervised
 from tests.integration.waiting import wait_for
 
 UNREAD = "binary_sensor.echo_hill_unread"
@@ -251,7 +253,7 @@ async def test_a_conversation_can_be_removed_and_the_account_cannot(hass: HomeAs
     registry = dr.async_get(hass)
     socket = await hass_ws_client(hass)
     ids = {device.name: device.id for device in dr.async_entries_for_config_entry(registry, entry.entry_id)}
-    for name, works in (("Demo", True), ("Home", False)):
+    for name, works in (("Home", False), ("Demo", True)):
         await socket.send_json_auto_id(
             {"type": "config/device_registry/remove_config_entry", "config_entry_id": entry.entry_id, "device_id": ids[name]}
         )
@@ -312,6 +314,27 @@ async def test_the_service_is_as_new_as_the_integration(hass: HomeAssistant, set
     assert newer("0.1.0", "0.2.0") == "0.2.0"
     assert newer("0.3.0", "0.2.0") == "0.3.0"
     assert newer("0.3.0", "") == newer("0.3.0", "what?") == "0.3.0"
+
+
+async def test_the_app_is_updated_where_there_is_a_supervisor(hass: HomeAssistant, config_entry, setup_integration):
+    hass.config_entries.async_update_entry(config_entry, data={**config_entry.data, CONF_APP: "local_signal_courier"})
+    async with supervised(hass, "local_signal_courier") as supervisor:
+        supervisor.installed, supervisor.latest = True, "0.2.0"
+        await setup_integration()
+        entity_id = "update.home_service"
+        found = hass.states.get(entity_id)
+        assert (found.state, found.attributes["installed_version"], found.attributes["latest_version"]) == ("on", "0.1.0", "0.2.0")
+        supervisor.failing.add("/store/addons/local_signal_courier/update")
+        with pytest.raises(HomeAssistantError) as refused:
+            await hass.services.async_call("update", "install", {"entity_id": entity_id}, blocking=True)
+        assert refused.value.translation_key == "update_failed"
+        supervisor.failing.clear()
+        await hass.services.async_call("update", "install", {"entity_id": entity_id}, blocking=True)
+        assert supervisor.version == "0.2.0"
+        assert "/backups/new/partial" in supervisor.asked
+        supervisor.installed = False
+        await async_update_entity(hass, entity_id)
+        assert hass.states.get(entity_id).attributes["latest_version"] == "0.2.0"
 
 
 async def test_everything_is_unavailable_while_the_service_is_away(hass: HomeAssistant, courier, setup_integration):
