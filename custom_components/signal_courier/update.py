@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any, Final, override
 
 from awesomeversion import AwesomeVersion, AwesomeVersionException
-from homeassistant.components.update import UpdateDeviceClass, UpdateEntity, UpdateEntityDescription
+from homeassistant.components.update import UpdateEntity, UpdateEntityDescription
 from homeassistant.components.update.const import UpdateEntityFeature
 from homeassistant.const import EntityCategory
 from homeassistant.core import HomeAssistant
@@ -25,9 +25,7 @@ PARALLEL_UPDATES = 1
 SCAN_INTERVAL = timedelta(hours=1)
 """Between two questions to the Supervisor."""
 
-_SERVICE: Final = UpdateEntityDescription(
-    key="service", translation_key="service", device_class=UpdateDeviceClass.FIRMWARE, entity_category=EntityCategory.DIAGNOSTIC
-)
+_SERVICE: Final = UpdateEntityDescription(key="service", translation_key="service", entity_category=EntityCategory.DIAGNOSTIC)
 
 
 async def async_setup_entry(

@@ -1,9 +1,12 @@
 """The entities of an account and of its conversations."""
 
 import asyncio
+import base64
+from types import MappingProxyType
 from typing import Any
 
 import pytest
+from homeassistant.config_entries import ConfigSubentry
 from homeassistant.const import STATE_UNAVAILABLE, STATE_UNKNOWN
 from homeassistant.core import Event, EventStateChangedData, HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
@@ -14,16 +17,24 @@ from homeassistant.helpers.event import async_track_state_change_event
 from homeassistant.setup import async_setup_component
 
 from custom_components.signal_courier.client import SignalCourierClient
-from custom_components.signal_courier.const import CONF_APP, CONF_READ_RECEIPTS, DOMAIN
+from custom_components.signal_courier.const import (
+    CONF_APP,
+    CONF_CONVERSATION_ID,
+    CONF_KIND,
+    CONF_READ_RECEIPTS,
+    DOMAIN,
+    SUBENTRY_CONVERSATION,
+)
 from custom_components.signal_courier.titles import with_title
 from custom_components.signal_courier.unread import async_tell_read
 from custom_components.signal_courier.update import newer
-from tests.integration.courier import DEMO_GROUP, DEMO_GROUP_ID, ECHO, HOME, SECOND, uuid_of
+from tests.integration.courier import DEMO_GROUP, DEMO_GROUP_ID, ECHO, HOME, NOBODY, POLLY, SECOND, uuid_of
 from tests.integration.supervisor import supervised
 from tests.integration.waiting import wait_for
 
 UNREAD = "binary_sensor.echo_hill_unread"
 LAST = "sensor.echo_hill_last_message"
+LINK_CODE = f"sgnl://linkdevice?uuid=abc&pub_key={base64.b64encode(bytes([5]) + bytes(32)).decode()}"
 
 
 def state(hass: HomeAssistant, entity_id: str) -> str:
@@ -264,7 +275,56 @@ async def test_a_conversation_can_be_removed_and_the_account_cannot(hass: HomeAs
     assert hass.states.get("notify.demo") is None
 
 
+async def test_an_edited_message_is_shown_as_it_is_now(hass: HomeAssistant, courier, setup_integration):
+    await setup_integration()
+    (timestamp,) = await courier.deliver("Tee")
+    await wait_for(lambda: hass.states.get(LAST).attributes.get("text") == "Tee")
+    edit = {"targetSentTimestamp": timestamp, "dataMessage": {"timestamp": timestamp + 5, "message": "Tea"}}
+    await courier.post({"editMessage": edit})
+    await wait_for(lambda: hass.states.get(LAST).attributes.get("text") == "Tea")
+    await courier.post({"editMessage": {**edit, "targetSentTimestamp": 1, "dataMessage": {"timestamp": timestamp + 6, "message": "No"}}})
+    await courier.speak({"remoteDelete": {"timestamp": 1}})
+    await wait_for(lambda: hass.states.get("event.echo_hill").attributes["event_type"] == "delete")
+    assert hass.states.get(LAST).attributes["text"] == "Tea"
+
+
+async def test_somebody_who_was_added_by_number_is_found_under_her_uuid(hass: HomeAssistant, courier, config_entry, setup_integration):
+    for name, number in (("Polly", POLLY), ("Nobody", NOBODY)):
+        subentry = ConfigSubentry(
+            data=MappingProxyType({CONF_CONVERSATION_ID: number, "name": name, CONF_KIND: "person"}),
+            subentry_type=SUBENTRY_CONVERSATION, title=name, unique_id=number,
+        )  # fmt: skip
+        hass.config_entries.async_add_subentry(config_entry, subentry)
+    await setup_integration()
+    await courier.deliver("Hello", sender=POLLY)
+    await wait_for(lambda: state(hass, "event.polly_vote") != STATE_UNKNOWN)
+    assert hass.states.get("event.polly_vote").attributes["text"] == "Hello"
+    assert state(hass, "notify.nobody") == STATE_UNKNOWN
+
+
 # -- the account
+
+
+async def test_linked_devices_are_counted_if_the_token_may_ask(hass: HomeAssistant, courier, config_entry, setup_integration, client):
+    entry = await setup_integration()
+    sensor = "sensor.home_linked_devices"
+    await enable(hass, entry, sensor)
+    await courier.signal_cli("addDevice", account=HOME, uri=LINK_CODE)
+    await async_update_entity(hass, sensor)
+    assert state(hass, sensor) == "1"
+    (device,) = hass.states.get(sensor).attributes["devices"]
+    assert device["id"] == 2
+    await courier.stop()
+    await async_update_entity(hass, sensor)
+    await courier.again()
+    await wait_for(lambda: state(hass, sensor) == "1")
+    scopes = ["send", "receive", "contacts", "groups"]
+    token = (await client._transport.call("POST", "/api/v2/tokens", {"name": "small", "scopes": scopes}))["token"]
+    hass.config_entries.async_update_entry(config_entry, data={**config_entry.data, "token": token})
+    await hass.async_block_till_done()
+    await wait_for(lambda: entry.runtime_data.events.connected)
+    await hass.async_block_till_done()
+    assert state(hass, sensor) == STATE_UNKNOWN
 
 
 async def test_the_account_tells_its_figures(hass: HomeAssistant, setup_integration, client):
@@ -299,6 +359,7 @@ async def test_read_receipts_are_sent_while_the_switch_is_on(hass: HomeAssistant
 
     await wait_for(lambda: state(hass, LAST) != STATE_UNKNOWN)
     assert state(hass, UNREAD) == "off"
+    await courier.deliver("A stranger", sender=SECOND)
     async with asyncio.timeout(10):
         while (await client.conversations.get(uuid_of(ECHO))).unread:  # noqa: ASYNC110  # only the service knows
             await asyncio.sleep(0.01)

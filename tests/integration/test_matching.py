@@ -4,7 +4,25 @@ import re
 
 import pytest
 
-from custom_components.signal_courier.client.events import Call, Event, MessageContent, Person, Place, Poll
+from custom_components.signal_courier.client.events import (
+    AccountChange,
+    Call,
+    Deletion,
+    Event,
+    EventSticker,
+    GroupChange,
+    Mention,
+    MessageContent,
+    MessageRef,
+    Person,
+    Place,
+    Poll,
+    Preview,
+    Quote,
+    Reaction,
+    Receipt,
+    SharedContact,
+)
 from custom_components.signal_courier.handles import MessageHandle
 from custom_components.signal_courier.happening_filter import spelled
 from custom_components.signal_courier.happenings import HappeningType, happening_type, payload_of
@@ -82,3 +100,43 @@ def test_a_call_is_told_and_what_is_unknown_is_not():
     assert happening_type(Event(id=1, type="engine")) is None
     assert happening_type(Event(id=1, type="poll", poll=Poll(action="novel"))) is None
     assert happening_type(Event(id=1, type="poll")) is None
+
+
+def test_what_stands_beside_a_text_is_told():
+    ben = Person(uuid=ANNA, name="Ben")
+    content = MessageContent(
+        timestamp=5,
+        quote=Quote(timestamp=4, author=ben, text="What?"),
+        sticker=EventSticker(pack_id="ab", sticker_id=3),
+        mentions=(Mention(start=0, length=1, uuid=ANNA, name="Ben"),),
+        previews=(Preview(url="https://a.example", title="A"),),
+        contacts=(SharedContact(name="Carl", phones=("+4915100000017",)),),
+    )
+    event = Event(id=1, type="message", conversation=Place(id=ANNA, name="Ben"), sender=ben, message=content)
+    told = payload_of(event, HappeningType.MESSAGE, entry_id="e", late=False, allowed=True)
+    assert told["quote"] == {"timestamp": 4, "handle": f"signal:4:{ANNA}:{ANNA}", "author": "Ben", "author_id": ANNA, "text": "What?"}
+    assert (told["sticker"], told["mentions"]) == ("ab:3", [{"id": ANNA, "name": "Ben"}])
+    assert told["links"] == [{"url": "https://a.example", "title": "A"}]
+    assert told["contacts"] == [{"name": "Carl", "phones": ["+4915100000017"], "emails": []}]
+
+
+def test_what_concerns_messages_groups_and_accounts_is_told():
+    target = MessageRef(timestamp=4, author=Person(number="+4915100000011"))
+    here = Place(id=ANNA)
+
+    def told(kind: HappeningType, **members: object) -> dict[str, object]:
+        event = Event(id=1, type="x", conversation=here, sender=Person(uuid=ANNA), **members)  # type: ignore[arg-type]  # any of them
+        return payload_of(event, kind, entry_id="e", late=True, allowed=False)
+
+    handle = f"signal:4:+4915100000011:{ANNA}"
+    assert told(HappeningType.DELETE, delete=Deletion(target=target, by_admin=True))["by_admin"] is True
+    assert told(HappeningType.REACTION, reaction=Reaction(emoji="👍", target=target))["target"] == handle
+    assert told(HappeningType.RECEIPT, receipt=Receipt(kind="read", targets=(target,)))["timestamps"] == [4]
+    assert told(HappeningType.GROUP, group=GroupChange(change="timer"))["change"] == "timer"
+    assert told(HappeningType.SENT, receipt=Receipt(kind="read"))["action"] == "receipt"
+    assert told(HappeningType.SENT)["action"] == "other"
+    account = told(HappeningType.ACCOUNT, account_change=AccountChange(change="state", state="unlinked"))
+    assert (account["change"], account["state"], account["late"], account["allowed"]) == ("state", "unlinked", True, False)
+    vote = Poll(action="voted", votes=(0, 7), options=("Yes", "No"), target=MessageRef(timestamp=4))
+    assert told(HappeningType.POLL_VOTE, poll=vote)["chosen"] == ["Yes"]
+    assert "target" not in told(HappeningType.POLL_VOTE, poll=vote)  # whose poll it was is unknown

@@ -4,11 +4,14 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+from homeassistant.config_entries import ConfigEntryDisabler
 from homeassistant.core import HomeAssistant, ServiceCall, callback
 from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.condition import async_get_all_descriptions as conditions_of
 from homeassistant.helpers.trigger import async_get_all_descriptions as triggers_of
+from homeassistant.helpers.trigger import async_initialize_triggers, async_validate_trigger_config
 from homeassistant.setup import async_setup_component
+from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.signal_courier.const import CONF_ALLOWED_SENDERS, DOMAIN
 from custom_components.signal_courier.polls import async_remember_poll
@@ -192,6 +195,47 @@ async def test_an_automation_that_is_off_is_not_run(hass: HomeAssistant, courier
     await courier.deliver("nobody hears it")
     await wait_for(lambda: hass.states.get("event.echo_hill").state != "unknown")
     assert runs == []
+
+
+async def test_a_trace_tells_why_a_message_has_triggered_nothing(hass: HomeAssistant, courier, setup_integration):
+    await setup_integration()
+    ran, told = [], []
+    configs = await async_validate_trigger_config(hass, [{"platform": f"{DOMAIN}.message_received", "options": {"contains": "?"}}])
+    remove = await async_initialize_triggers(
+        hass, configs, callback(lambda variables, context=None: ran.append(variables)), DOMAIN, "test", print,
+        did_not_trigger=callback(lambda variables, info, context=None: told.append(info.reason)),
+    )  # fmt: skip
+    assert remove is not None
+    await courier.deliver("stranger?", sender=SECOND)
+    await courier.inject(long_ago("long ago?"))
+    await courier.deliver("not a question")
+    await courier.deliver("now?")
+    await wait_for(lambda: ran)
+    assert told == ["sender_not_allowed", "late"]
+    assert [run["trigger"]["text"] for run in ran] == ["now?"]
+    remove()
+
+
+async def test_another_account_does_not_count(hass: HomeAssistant, courier, automate: Automate, config_entry):
+    other = MockConfigEntry(domain=DOMAIN, title="Other", data={})
+    other.add_to_hass(hass)
+    runs = await automate(
+        "message_received", config_entry_id=other.entry_id, conditions=[{"condition": f"{DOMAIN}.is_connected", "options": {}}]
+    )
+    await courier.deliver("to Home")
+    await wait_for(lambda: hass.states.get("event.echo_hill").state != "unknown")
+    assert runs == []
+
+
+async def test_all_accounts_must_be_connected_where_none_is_named(hass: HomeAssistant, courier, automate: Automate, config_entry):
+    MockConfigEntry(domain=DOMAIN, title="Other", data={}, disabled_by=ConfigEntryDisabler.USER).add_to_hass(hass)
+    runs = await automate("message_received", conditions=[{"condition": f"{DOMAIN}.is_connected", "options": {}}])
+    await courier.deliver("one")
+    await wait_for(lambda: runs)
+    MockConfigEntry(domain=DOMAIN, title="Third", data={}).add_to_hass(hass)
+    await courier.deliver("two")
+    await wait_for(lambda: hass.states.get("sensor.echo_hill_last_message").attributes["text"] == "two")
+    assert len(runs) == 1
 
 
 # -- reactions, votes, states
