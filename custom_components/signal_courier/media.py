@@ -85,9 +85,9 @@ class MediaUploader:
             return await self.async_snapshot(text)
         return await self.async_file(text)
 
-    async def async_file(self, path: str) -> Uploaded:
-        """A file of this machine. Raises `ServiceValidationError` where it may not be read, or is none."""
-        if not await self._hass.async_add_executor_job(self._hass.config.is_allowed_path, path):
+    async def async_file(self, path: str, *, anywhere: bool = False) -> Uploaded:
+        """A file of this machine. Raises `ServiceValidationError` where it is none, or (unless `anywhere`) may not be read."""
+        if not anywhere and not await self._hass.async_add_executor_job(self._hass.config.is_allowed_path, path):
             raise _invalid("path_not_allowed", path=path)
         return await self._send_file(Path(path))
 

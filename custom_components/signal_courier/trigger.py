@@ -221,7 +221,7 @@ class PollAnswered(_CourierTrigger):
         wanted: list[str] = self._options.get(CONF_OPTION, [])
         if not wanted:
             return {}
-        chosen = [str(vote + 1) for vote in poll.votes]
+        chosen = [str(vote) for vote in poll.votes]
         chosen += [poll.options[vote].strip().casefold() for vote in poll.votes if 0 <= vote < len(poll.options)]
         return {} if {one.strip().casefold() for one in wanted} & set(chosen) else None
 

@@ -266,7 +266,7 @@ async def test_reactions_are_filtered(courier, automate: Automate, options, expe
     assert [run["emoji"] for run in runs] == expected
 
 
-@pytest.mark.parametrize(("option", "comes"), [(None, True), (["yes"], True), ([1], True), (["No"], False), (["2"], False)])
+@pytest.mark.parametrize(("option", "comes"), [(None, True), (["yes"], True), ([0], True), (["No"], False), (["1"], False)])
 async def test_votes_are_known_by_their_words(hass: HomeAssistant, courier, automate: Automate, config_entry, option, comes):
     runs = await automate("poll_answered", **({} if option is None else {"option": option}))
     async_remember_poll(hass, config_entry.entry_id, 4711, "Tea?", ["Yes", "No"])
