@@ -76,6 +76,13 @@ need_s6() {
     debian_packages s6 execline iproute2 util-linux
 }
 
+# need_buildah: installs what builds the app's image, and what starts it.
+need_buildah() {
+    need_s6
+    has buildah && has debootstrap && has apparmor_parser && return
+    debian_packages apparmor buildah debootstrap
+}
+
 # need_npm: puts npm on PATH: the machine's own, or the one in PyPI's package of Node.
 need_npm() {
     has npm && return

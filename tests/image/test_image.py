@@ -1,0 +1,157 @@
+"""What is in the image, and what it does when it is started: with the real signal-cli, the real tree, and no network but its own."""
+
+import asyncio
+import contextlib
+import dataclasses
+import json
+import stat
+import sys
+import time
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from signal_courier.app import layout
+from tests.app.standin.container import HOSTNAME, Container
+from tests.app.standin.network import APP, CORE, inside
+from tests.app.standin.supervisor import Supervisor
+from tests.image.builder import Image
+from tests.image.stage import Specification
+
+pytestmark = pytest.mark.timeout(900)
+
+TOOLS = ("gcc", "cc", "make", "pip", "pip3", "uv", "javac", "jlink", "zip", "unzip", "strip", "git")
+
+
+@contextlib.asynccontextmanager
+async def started(image: Image, folder: Path, volumes: Mapping[Path, str], environment: Mapping[str, str]) -> AsyncIterator[Container]:
+    """`docker run`."""
+    (folder / "root").mkdir()
+    specification = Specification(
+        layers=str(image.root),
+        folder=str(folder / "root"),
+        volumes={str(source): target for source, target in volumes.items()},
+        environment={**image.environment, **environment},
+        hostname=HOSTNAME,
+        address=APP,
+        program=list(image.entrypoint),
+    )
+    log = folder / "log"
+    with log.open("wb") as output:
+        process = await asyncio.create_subprocess_exec(
+            *("unshare", "--mount", "--pid", "--ipc", "--uts", "--fork", "--kill-child", "--propagation", "private"),
+            *(sys.executable, "-I", str(Path(__file__).with_name("stage.py")), json.dumps(dataclasses.asdict(specification))),
+            stdout=output,
+            stderr=output,
+            stdin=asyncio.subprocess.DEVNULL,
+        )
+    connector = aiohttp.TCPConnector(local_addr=(CORE, 0))
+    try:
+        async with aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=20)) as session:
+            yield Container(process, log, session)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+def test_it_is_small_and_holds_nothing_to_build_with(image, capsys):
+    here = [
+        path
+        for folder in ("bin", "usr/bin", "usr/local/bin", "opt/java/bin", "opt/signal-courier/bin")
+        for path in (image.root / folder).iterdir()
+    ]
+    assert {path.name for path in here} & set(TOOLS) == set()
+    for folder in ("usr/include", "root/.cache", "build", "download", "var/cache/apt", "var/lib/apt/lists"):
+        assert list((image.root / folder).glob("*")) == [], folder
+    natives = sorted(path.name for path in (image.root / "opt/signal-cli/native").iterdir())
+    assert natives == ["libsignal_jni.so", "libsqlitejdbc.so"]
+    size = sum(layer.size for layer in image.layers)
+    with capsys.disabled():
+        print(
+            f"\nimage: {size / 1e6:.0f} MB over its base, built in {image.seconds:.0f} s; layers:",
+            *(f"{layer.size / 1e6:.0f}" for layer in image.layers),
+        )
+    assert size < 260e6
+
+
+def test_everything_is_described_as_docker_and_home_assistant_want_it(image):
+    assert image.healthcheck == ["CMD", str(layout.HEALTH)]
+    assert image.entrypoint == ["/init"]
+    assert image.user == "", "s6 prepares the folders, then gives up root"
+    assert image.labels["io.hass.type"] == "app"
+    assert {"io.hass.version", "io.hass.arch", "org.opencontainers.image.licenses"} <= set(image.labels)
+    assert image.environment["S6_BEHAVIOUR_IF_STAGE2_FAILS"] == "2"
+    assert (image.root / "usr/share/doc/signal-courier/NOTICE").read_text().count("http") > 4
+    assert stat.S_IMODE((image.root / "usr/bin/signal-courier-health").stat().st_mode) == 0o755
+
+
+def test_the_service_ships_its_bytecode(image):
+    packages = next((image.root / "opt/signal-courier/lib").glob("python3*/site-packages"))
+    sources = sorted((packages / "signal_courier").rglob("*.py"))
+    assert len(sources) > 100
+    for source in sources:
+        compiled = list((source.parent / "__pycache__").glob(f"{source.stem}.cpython-*.pyc"))
+        assert compiled, source
+        assert compiled[0].read_bytes()[4] == 1, "checked by nothing: a layer of an image keeps no fractions of seconds"
+
+
+def users(container: Container) -> set[int]:
+    """As whom signal-cli and the service run."""
+    found: set[int] = set()
+    for pid in container.processes():
+        if b"/opt/" in Path(f"/proc/{pid}/cmdline").read_bytes():
+            status = Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines()
+            found.update(map(int, next(line for line in status if line.startswith("Uid:")).split()[1:]))
+    return found
+
+
+def test_it_boots_as_the_app_with_the_real_signal_cli(image, tmp_path, capsys):
+    data = tmp_path / "data"
+    data.mkdir(mode=0o755)
+    (data / "options.json").write_text("{}")
+    tmp_path.chmod(0o755)
+    supervisor = Supervisor()
+
+    async def test() -> None:
+        environment = {"SUPERVISOR_TOKEN": supervisor.token, "HASSIO_TOKEN": supervisor.token, "TZ": "UTC"}
+        async with supervisor.running(), started(image, tmp_path, {data: str(layout.DATA)}, environment) as container:
+            await container.answers("/v1/accounts", 401)
+            http = time.monotonic() - container.begun
+            token = container.token(data)
+            await container.answers("/v1/accounts", 200, token=token)
+            ready = time.monotonic() - container.begun
+            assert (await container.call("GET", "/swagger/index.html", token=token)).status == 200
+            code, said = await container.run(*image.healthcheck[1:])
+            assert code == 0, said
+            about = (await container.call("GET", "/api/v2/status", token=token)).json()
+            assert "0.13.19" in json.dumps(about), about
+            assert users(container) == {layout.USER}
+            memory = sum(container.memory().values()) // 1024
+            code, seconds = await container.stop()
+            assert code == 0, container.log
+            assert seconds < 5
+            with capsys.disabled():
+                print(
+                    f"\nimage: answers after {http:.1f} s, signal-cli ready after {ready:.1f} s, {memory} MiB, stopped in {seconds:.1f} s"
+                )
+
+    inside(test)
+
+
+def test_it_takes_the_volume_of_upstream_without_a_supervisor(image, tmp_path):
+    volume = tmp_path / "signal-cli-config"
+    volume.mkdir(mode=0o755)
+    tmp_path.chmod(0o755)
+
+    async def test() -> None:
+        environment = {"MODE": "json-rpc", "COURIER_TOKEN": "a-token-for-this-test-alone"}
+        async with started(image, tmp_path, {volume: str(layout.UPSTREAM_DATA)}, environment) as container:
+            await container.answers("/v1/accounts", 200, token="a-token-for-this-test-alone")
+            code, _ = await container.stop()
+            assert code == 0, container.log
+
+    inside(test)
+    assert (volume / "data").exists() or any(volume.iterdir())
