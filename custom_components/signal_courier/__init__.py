@@ -21,6 +21,7 @@ from .entity import account_device
 from .events import EventHub
 from .legacy_notify import async_prepare_legacy_notify, async_setup_legacy_notify
 from .read_receipts import async_setup_read_receipts
+from .received_files import async_received_files
 from .services import async_setup_services
 from .yaml_notify import async_find_notifiers, async_tell_of_notifiers
 
@@ -110,6 +111,7 @@ async def async_remove_entry(hass: HomeAssistant, entry: SignalCourierConfigEntr
     """Leave nothing behind: the service shall keep nothing for us, nor shall we. The account stays at the service."""
     async_tell_of_notifiers(hass)
     await EventHub.async_forget(hass, consumer_of(entry))
+    await async_received_files(hass).async_forget(entry.entry_id)
     try:
         await client_of(hass, entry).events.delete_consumer(consumer_of(entry))
     except CourierError as error:

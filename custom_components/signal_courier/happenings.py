@@ -21,6 +21,7 @@ from .client.events import (
 )
 from .client.models import Recipient
 from .handles import MessageHandle
+from .media_ids import media_id
 
 type Payload = dict[str, object]
 
@@ -116,7 +117,7 @@ def payload_of(event: Event, kind: HappeningType, *, entry_id: str, late: bool, 
     where = place.id if place is not None else None
     author = sender.address if sender is not None else None
     if event.message is not None:
-        found |= _content(event.message, where, author)
+        found |= _content(event.message, where, author, entry_id)
     if event.edit is not None:
         found |= _target(event.edit.target, where)
     if event.delete is not None:
@@ -166,12 +167,12 @@ def _handle(timestamp: int, author: str | None, where: str | None) -> str | None
     return str(MessageHandle(timestamp, author, where))
 
 
-def _content(message: MessageContent, where: str | None, author: str | None) -> Payload:
+def _content(message: MessageContent, where: str | None, author: str | None, entry_id: str) -> Payload:
     found = _present(
         timestamp=message.timestamp,
         handle=_handle(message.timestamp, author, where),
         text=message.text or "",
-        attachments=[_attachment(one) for one in message.attachments],
+        attachments=[_attachment(one, entry_id) for one in message.attachments],
         quote=_quote(message.quote, where) if message.quote is not None else None,
         sticker=f"{message.sticker.pack_id}:{message.sticker.sticker_id}" if message.sticker is not None else None,
     )
@@ -189,8 +190,18 @@ def _content(message: MessageContent, where: str | None, author: str | None) -> 
     return found
 
 
-def _attachment(one: EventAttachment) -> Payload:
-    return _present(id=one.id, type=one.type, name=one.name, size=one.size, caption=one.caption, voice_note=one.voice_note or None)
+def _attachment(one: EventAttachment, entry_id: str) -> Payload:
+    media = media_id(entry_id, one.id) if one.id is not None else None
+    return _present(
+        id=one.id,
+        type=one.type,
+        name=one.name,
+        size=one.size,
+        caption=one.caption,
+        voice_note=one.voice_note or None,
+        media_content_id=media,
+        media_content_type=one.type if media is not None else None,
+    )
 
 
 def _quote(quote: Quote, where: str | None) -> Payload:

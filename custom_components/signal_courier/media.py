@@ -6,6 +6,7 @@
 Files and addresses flow through in pieces; nothing is larger in memory than a camera's picture or a spoken text.
 """
 
+import base64
 import mimetypes
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -21,7 +22,9 @@ from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
 from yarl import URL
 
+from .client import CourierError
 from .const import DOMAIN
+from .media_ids import media_id
 from .voice import VOICE_TYPE, async_voice_note
 
 if TYPE_CHECKING:
@@ -43,7 +46,7 @@ class UrlAccess:
 
     verify_ssl: bool = True
     authentication: str | None = None
-    """basic, digest or bearer."""
+    """basic or bearer."""
     username: str = ""
     password: str = ""
     """Or the token."""
@@ -51,7 +54,8 @@ class UrlAccess:
     def header(self) -> dict[str, str]:
         """What the request carries."""
         if self.authentication == "basic":
-            return {"Authorization": aiohttp.BasicAuth(self.username, self.password).encode()}
+            login = base64.b64encode(f"{self.username}:{self.password}".encode()).decode()
+            return {"Authorization": f"Basic {login}"}
         if self.authentication == "bearer":
             return {"Authorization": f"Bearer {self.password}"}
         return {}
@@ -134,6 +138,8 @@ class MediaUploader:
             return await self._speech(media)
         if media.startswith(_SNAPSHOTS):
             return await self.async_snapshot(media.rpartition("/")[2])
+        if media.startswith(own := media_id(self._entry.entry_id, "")):  # the service has it already
+            return Uploaded(media.removeprefix(own))
         try:
             found = await async_resolve_media(self._hass, media, None)
         except Unresolvable as error:
@@ -200,20 +206,40 @@ class MediaUploader:
             raise _too_large(name)
         if "." not in name:
             name = (name or "file") + (mimetypes.guess_extension(response.content_type) or "")
-        return await self._send(_limited(response.content.iter_chunked(_PIECE), name), name, response.content_type)
+        source = _Source(response.content.iter_chunked(_PIECE), name)
+        try:
+            return await self._send(source.pieces(), name, response.content_type)
+        except CourierError:
+            if source.failure is not None:
+                raise source.failure from None
+            raise
 
     async def _send(self, data: bytes | AsyncIterator[bytes], name: str, kind: str | None) -> Uploaded:
         kept = await self._client.attachments.upload(data, name or "file", type=kind or "application/octet-stream")
         return Uploaded(kept.id)
 
 
-async def _limited(pieces: AsyncIterator[bytes], name: str) -> AsyncIterator[bytes]:
-    size = 0
-    async for piece in pieces:
-        size += len(piece)
-        if size > SIZE_LIMIT:
-            raise _too_large(name)
-        yield piece
+class _Source:
+    """A body that flows through; why it ended early is kept, as the upload only knows that it broke off."""
+
+    def __init__(self, pieces: AsyncIterator[bytes], name: str) -> None:
+        self.failure: HomeAssistantError | None = None
+        self._pieces = pieces
+        self._name = name
+
+    async def pieces(self) -> AsyncIterator[bytes]:
+        """The body. Raises where it is too large, or breaks off."""
+        size = 0
+        try:
+            async for piece in self._pieces:
+                size += len(piece)
+                if size > SIZE_LIMIT:
+                    self.failure = _too_large(self._name)
+                    raise self.failure
+                yield piece
+        except (aiohttp.ClientError, OSError) as error:
+            self.failure = _failed("url_failed", url=self._name, error=error)
+            raise
 
 
 def _size_of(path: Path) -> int | None:
