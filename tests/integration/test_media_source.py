@@ -44,7 +44,6 @@ async def test_files_are_found_by_account_and_conversation(hass: HomeAssistant, 
         return folder.title, folder.children or []
 
     title, (account,) = await browse(f"media-source://{DOMAIN}")
-    (account,) = root.children
     assert (title, account.title) == ("Signal Courier", "Home")
     _, (place,) = await browse(account.media_content_id)
     assert (place.title, place.identifier) == ("Echo Hill", f"{config_entry.entry_id}/in/{uuid_of(ECHO)}")
