@@ -96,10 +96,12 @@ async def async_setup_entry(hass: HomeAssistant, entry: SignalCourierConfigEntry
 
 async def async_unload_entry(hass: HomeAssistant, entry: SignalCourierConfigEntry) -> bool:
     """Unload an account: the stream ends, what was handed on is acknowledged."""
-    if not await hass.config_entries.async_unload_platforms(entry, PLATFORMS):
-        return False
-    await entry.runtime_data.events.async_stop()
-    return True
+    events = entry.runtime_data.events
+    await events.async_stop()  # first: nothing shall be acknowledged that the entities no longer hear
+    if await hass.config_entries.async_unload_platforms(entry, PLATFORMS):
+        return True
+    events.async_start()
+    return False
 
 
 async def async_remove_config_entry_device(hass: HomeAssistant, entry: SignalCourierConfigEntry, device: dr.DeviceEntry) -> bool:

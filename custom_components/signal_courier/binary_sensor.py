@@ -118,10 +118,10 @@ class Unread(ConversationEntity, BinarySensorEntity, RestoreEntity):
         self._set(left)
 
     @callback
-    def _read(self, conversation_id: str) -> None:
+    def _read(self, conversation_id: str, upto: int | None) -> None:
         found = self.conversation
         if conversation_id in (self.conversation_id, found.id if found is not None else None):
-            self._set([])
+            self._set([] if upto is None else [one for one in self._waiting.timestamps if one > upto])
 
     def _set(self, timestamps: list[int]) -> None:
         if timestamps != self._waiting.timestamps:

@@ -190,6 +190,8 @@ async def test_unread_follows_what_comes_and_what_is_read(hass: HomeAssistant, c
     await wait_for(lambda: state(hass, UNREAD) == "off")
     await courier.deliver("Once more")
     await wait_for(lambda: state(hass, UNREAD) == "on")
+    async_tell_read(hass, entry.entry_id, uuid_of(ECHO), timestamps[0])
+    assert state(hass, UNREAD) == "on"
     async_tell_read(hass, entry.entry_id, uuid_of(ECHO))
     assert state(hass, UNREAD) == "off"
 
@@ -418,3 +420,26 @@ async def test_the_bus_tells_what_allowed_senders_do(hass: HomeAssistant, courie
     await wait_for(lambda: told)
     assert [event.data["text"] for event in told] == ["In the group"]
     assert told[0].data["conversation"] == "Demo"
+
+
+async def test_the_bus_misses_nothing_and_tells_nothing_twice_while_the_account_is_reloaded(
+    hass: HomeAssistant, courier, setup_integration
+):
+    entry = await setup_integration()
+    told: list[str] = []
+    hass.bus.async_listen("signal_courier_message", callback(lambda event: told.append(event.data["text"])))
+    await courier.deliver("{n}", count=300)
+    for _ in range(5):
+        await hass.config_entries.async_reload(entry.entry_id)
+        await wait_for(lambda: entry.runtime_data.events.connected)
+    await wait_for(lambda: len(told) >= 300)
+    await courier.settled()
+    assert told == [str(n) for n in range(300)]
+
+
+async def test_marking_as_read_by_action_is_seen(hass: HomeAssistant, courier, setup_integration):
+    await setup_integration()
+    await courier.deliver("Read me")
+    await wait_for(lambda: state(hass, UNREAD) == "on")
+    await hass.services.async_call(DOMAIN, "mark_read", {"conversation": ECHO}, blocking=True)
+    assert state(hass, UNREAD) == "off"

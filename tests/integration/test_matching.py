@@ -9,6 +9,7 @@ from custom_components.signal_courier.client.events import (
     Call,
     Deletion,
     Event,
+    EventAttachment,
     EventSticker,
     GroupChange,
     Mention,
@@ -106,6 +107,7 @@ def test_what_stands_beside_a_text_is_told():
     ben = Person(uuid=ANNA, name="Ben")
     content = MessageContent(
         timestamp=5,
+        attachments=(EventAttachment(id="a.jpg", type="image/jpeg", size=3), EventAttachment(type="image/png")),
         quote=Quote(timestamp=4, author=ben, text="What?"),
         sticker=EventSticker(pack_id="ab", sticker_id=3),
         mentions=(Mention(start=0, length=1, uuid=ANNA, name="Ben"),),
@@ -115,6 +117,9 @@ def test_what_stands_beside_a_text_is_told():
     event = Event(id=1, type="message", conversation=Place(id=ANNA, name="Ben"), sender=ben, message=content)
     told = payload_of(event, HappeningType.MESSAGE, entry_id="e", late=False, allowed=True)
     assert told["quote"] == {"timestamp": 4, "handle": f"signal:4:{ANNA}:{ANNA}", "author": "Ben", "author_id": ANNA, "text": "What?"}
+    media = {"media_content_id": "media-source://signal_courier/e/file/a.jpg", "media_content_type": "image/jpeg"}
+    picture = {"id": "a.jpg", "type": "image/jpeg", "size": 3, **media}
+    assert told["attachments"] == [picture, {"type": "image/png"}]
     assert (told["sticker"], told["mentions"]) == ("ab:3", [{"id": ANNA, "name": "Ben"}])
     assert told["links"] == [{"url": "https://a.example", "title": "A"}]
     assert told["contacts"] == [{"name": "Carl", "phones": ["+4915100000017"], "emails": []}]

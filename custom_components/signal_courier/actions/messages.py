@@ -13,6 +13,7 @@ from ..const import DOMAIN
 from ..media import MediaUploader, UrlAccess
 from ..once import async_attempt
 from ..titles import utf16_length, with_title
+from ..unread import async_tell_read
 from .action import Aim, Call, action
 from .answers import sent_answer
 from .delivery import GOALS, async_deliver
@@ -227,6 +228,7 @@ async def mark_read(call: Call) -> ServiceResponse:
     """Mark a conversation as read, up to a message or altogether."""
     upto = call.handle.timestamp if call.handle is not None else None
     count = await call.client.conversations.mark_read(call.conversation.id, upto=upto, receipts=call.data["receipts"])
+    async_tell_read(call.hass, call.entry.entry_id, call.conversation.id, upto)
     return {"read": count}
 
 
