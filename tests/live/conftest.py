@@ -1,5 +1,6 @@
 """One Home Assistant, one service and one browser for the whole session: starting them takes longer than what they are asked."""
 
+import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -24,9 +25,12 @@ async def session() -> AsyncIterator[aiohttp.ClientSession]:
 
 
 @pytest.fixture(scope="session")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where everything of this session is."""
-    return tmp_path_factory.mktemp("live")
+def place() -> Path:
+    """Where everything of this session is; it stays there until the next, with the logs."""
+    folder = ROOT / ".run" / "live"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

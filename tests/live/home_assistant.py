@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import json
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from pathlib import Path
 from typing import Any
 
@@ -195,8 +195,19 @@ class HomeAssistant:
         (section,) = (field for field in step["data_schema"] if field.get("type") == "expandable")
         known = {field["name"] for field in section["schema"]}
         answer = {"conversation": who, section["name"]: {name: value for name, value in settings.items() if name in known}}
+        known_before = await self.states("notify.")
         step = await self.call("POST", f"{flows}/{step['flow_id']}", answer)
         assert step["type"] == "create_entry", step
+        await self._until_more_than(known_before)
+
+    async def _until_more_than(self, before: Collection[str], *, within: float = 15) -> None:
+        """Waits until there are more notify entities, all of them available: the account is loaded again when a conversation was added."""
+        async with asyncio.timeout(within):
+            while True:
+                now = await self.states("notify.")
+                if len(now) > len(before) and not any(state["state"] == "unavailable" for state in now.values()):
+                    return
+                await asyncio.sleep(0.05)
 
     async def add_automation(self, name: str, triggers: list[dict[str, Any]], actions: list[dict[str, Any]], **more: object) -> None:
         """Makes an automation as the editor does."""
@@ -207,6 +218,10 @@ class HomeAssistant:
         """The config entries of the integration."""
         found: list[dict[str, Any]] = await self.ask("config_entries/get", domain="signal_courier")
         return found
+
+    async def entry_of(self, title: str) -> str:
+        """The id of an account's entry."""
+        return next(str(entry["entry_id"]) for entry in await self.entries() if entry["title"] == title)
 
     @contextlib.asynccontextmanager
     async def socket(self) -> AsyncIterator[Socket]:

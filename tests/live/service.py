@@ -1,5 +1,6 @@
 """The service with the simulator, as a process that keeps its port and its token over restarts."""
 
+import asyncio
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -69,3 +70,23 @@ class Service:
         """Somebody writes to an account; the timestamp of the message, ms."""
         (sent,) = await self.call("POST", "/v2/send", {"number": sender, "recipients": [to], "message": text, **fields})
         return int(sent["timestamp"])
+
+    async def received(self, account: str) -> list[dict[str, Any]]:
+        """All messages that an account has received until now."""
+        page = await self.call("GET", "/api/v2/events", account=account, types="message", after="0", wait="0", limit="1000")
+        return [event["message"] for event in page["events"]]
+
+    async def receives(self, account: str, text: str, *, within: float = 20) -> dict[str, Any]:
+        """Waits until an account has received a text."""
+        after = "0"
+        try:
+            async with asyncio.timeout(within):
+                while True:
+                    page = await self.call("GET", "/api/v2/events", account=account, types="message", after=after, wait="5", limit="1000")
+                    after = str(page["position"])
+                    for event in page["events"]:
+                        if event["message"].get("text") == text:
+                            message: dict[str, Any] = event["message"]
+                            return message
+        except TimeoutError:
+            raise AssertionError(f"{account} has not received {text!r}") from None

@@ -5,7 +5,7 @@ from playwright.async_api import Browser
 
 from tests.live.browser import Album, Dialog, logged_in
 from tests.live.home_assistant import HomeAssistant
-from tests.live.service import TOKEN, Service
+from tests.live.service import HOME, TOKEN, Service
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(120)]
 
@@ -112,3 +112,50 @@ async def test_both_accounts_are_there_again_after_restarts_of_each_side(home: H
     await home.until(CONNECTED, "off")
     await service.start()
     await home.until(CONNECTED, "on")
+
+
+async def test_an_action_answers_what_became_of_the_message(home: HomeAssistant) -> None:
+    sent = await home.act("signal_courier.send_message", entity_id="notify.echo_hill", message="Hello", wait_for="delivered")
+    assert (sent["state"], [one["state"] for one in sent["recipients"]]) == ("delivered", ["delivered"])
+    assert sent["handle"].startswith(f"signal:{sent['timestamp']}:")
+
+
+async def test_a_wrong_target_is_told_in_words(home: HomeAssistant) -> None:
+    refused = await home.call("POST", "/api/services/signal_courier/send_message", {"conversation": "Nobody", "message": "?"}, expect=400)
+    assert "Nobody and no group is known as Nobody" in str(refused)
+
+
+async def test_a_question_is_answered_and_the_automation_goes_on(home: HomeAssistant, service: Service) -> None:
+    await home.add_conversation(await home.entry_of("Linked"), "Polly Vote (+4915100000012)")
+    answer = await home.act(
+        "signal_courier.ask", entity_id="notify.polly_vote", question="Pizza or pasta?", options=["Pizza", "Pasta"], timeout={"seconds": 20}
+    )
+    assert (answer["answered"], answer["answer"], answer["index"], answer["who"]) == (True, "Pizza", 0, "Polly Vote")
+
+
+async def test_a_message_runs_an_automation_that_answers(home: HomeAssistant, service: Service) -> None:
+    await home.add_conversation(await home.entry_of("Linked"), HOME)
+    await home.add_automation(
+        "heating",
+        [{"trigger": "signal_courier.message_received", "options": {"command": "/heating"}}],
+        [
+            {
+                "action": "signal_courier.send_message",
+                "data": {"reply_to": "{{ trigger.handle }}", "message": "Heating: {{ trigger.args[0] }}"},
+            }
+        ],
+    )
+    await service.write("/heating 21", to=LINKED, sender=HOME)
+    assert (await service.receives(HOME, "Heating: 21"))["quote"]["text"] == "/heating 21"
+
+
+async def test_what_came_while_home_assistant_was_away_is_obeyed_once(home: HomeAssistant, service: Service) -> None:
+    await home.stop()
+    await service.write("/heating 22", to=LINKED, sender=HOME)
+    await service.restart()
+    await home.start()
+    await service.receives(HOME, "Heating: 22")
+    await service.write("/heating 23", to=LINKED, sender=HOME)
+    await service.receives(HOME, "Heating: 23")
+    texts = [message["text"] for message in await service.received(HOME)]
+    assert [text for text in texts if text.startswith("Heating")] == ["Heating: 21", "Heating: 22", "Heating: 23"]
