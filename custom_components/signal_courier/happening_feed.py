@@ -9,6 +9,7 @@ from homeassistant.util.hass_dict import HassKey
 from .const import DOMAIN
 from .coordinator import SignalCourierConfigEntry
 from .events import CourierEvent, async_subscribe_all
+from .handle_accounts import async_remember_account
 from .happenings import HappeningType, Payload, happening_type, payload_of
 from .polls import async_asked_poll, async_remember_poll
 
@@ -73,6 +74,9 @@ def _happening_of(hass: HomeAssistant, told: CourierEvent) -> Happening | None:
             allowed=event.allowed,
             event=event,
         )
+        for name in ("handle", "target"):
+            if isinstance(handle := found.payload.get(name), str):
+                async_remember_account(hass, handle, event.entry_id)
     hass.data[_LATEST] = (told, found)
     return found
 

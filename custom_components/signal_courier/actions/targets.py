@@ -13,6 +13,7 @@ from homeassistant.helpers import service
 from ..client.models import Conversation
 from ..const import CONF_CONVERSATION_ID, DOMAIN
 from ..coordinator import SignalCourierConfigEntry
+from ..handle_accounts import async_account_of
 from ..handles import MessageHandle
 
 
@@ -91,5 +92,7 @@ def _entry_that_knows(hass: HomeAssistant, handle: MessageHandle) -> SignalCouri
     entries: list[SignalCourierConfigEntry] = hass.config_entries.async_entries(DOMAIN)
     loaded = [one for one in entries if one.state is ConfigEntryState.LOADED]
     own = [one for one in loaded if one.runtime_data.account_id == handle.author]
-    knowing = own or [one for one in loaded if one.runtime_data.conversations.get(handle.conversation) is not None]
+    origin = async_account_of(hass, str(handle))
+    heard = [one for one in loaded if one.entry_id == origin]
+    knowing = own or heard or [one for one in loaded if one.runtime_data.conversations.get(handle.conversation) is not None]
     return knowing[0] if len(knowing) == 1 else None
