@@ -123,7 +123,7 @@ async def test_an_action_answers_what_became_of_the_message(home: HomeAssistant)
 async def test_a_wrong_target_is_told_in_words(home: HomeAssistant) -> None:
     wrong = {"conversation": "Nobody", "message": "?", "config_entry_id": await home.entry_of("Linked")}
     refused = await home.call("POST", "/api/services/signal_courier/send_message", wrong, expect=400)
-    assert refused["message"] == "Nobody and no group is known as Nobody."
+    assert refused["message"] == "Nobody and no group is known as Nobody"
 
 
 async def test_a_question_is_answered_and_the_automation_goes_on(home: HomeAssistant, service: Service) -> None:
