@@ -90,9 +90,8 @@ def buildah(*arguments: str, log: Path | None = None) -> str:
 
 def build() -> Image:
     """The image, from this working tree; and a container of it, mounted."""
-    CACHE.mkdir(parents=True, exist_ok=True)
     begun = time.monotonic()
-    _ensure_base()
+    prepare()
     buildah(
         *("bud", "--format", "docker", "--isolation", "chroot", "--pull-never", "--layers", "--tag", IMAGE),
         *("--build-arg", "TARGETARCH=amd64", "--build-arg", "BUILD_ARCH=amd64", "--build-context", f"downloads={_downloads()}"),
@@ -137,7 +136,9 @@ def _layers(described: Mapping[str, Any]) -> list[Layer]:
     return [Layer(step, size) for step, size in zip(steps[-len(sizes) :], reversed(sizes), strict=True)]
 
 
-def _ensure_base() -> None:
+def prepare() -> None:
+    """The base, made first where it is not there."""
+    CACHE.mkdir(parents=True, exist_ok=True)
     recipe = [
         repr((SUITE, PACKAGES, _INIT)).encode(),
         Path(overlay.__file__).read_bytes(),
