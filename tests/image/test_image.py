@@ -19,6 +19,7 @@ from tests.app.standin.network import APP, CORE, inside
 from tests.app.standin.supervisor import Supervisor
 from tests.image.builder import Image
 from tests.image.stage import Specification
+from tests.packaging.description import load
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -137,6 +138,39 @@ def test_it_boots_as_the_app_with_the_real_signal_cli(image, tmp_path, capsys):
                 print(
                     f"\nimage: answers after {http:.1f} s, signal-cli ready after {ready:.1f} s, {memory} MiB, stopped in {seconds:.1f} s"
                 )
+
+    inside(test)
+
+
+def test_the_documented_first_steps_work_on_the_apps_page(image, tmp_path):
+    """DOCS.md: link, send, receive, make a token for a program, without a phone: with the option engine set to simulator."""
+    data = tmp_path / "data"
+    data.mkdir(mode=0o755)
+    (data / "options.json").write_text('{"engine": "simulator"}')
+    tmp_path.chmod(0o755)
+    supervisor = Supervisor()
+
+    async def test() -> None:
+        environment = {"SUPERVISOR_TOKEN": supervisor.token, "HASSIO_TOKEN": supervisor.token}
+        async with supervisor.running(), started(image, tmp_path, {data: str(layout.DATA)}, environment) as container:
+            await container.answers("/v1/accounts", 401)
+            token = container.token(data)
+            await container.answers("/v1/accounts", 200, token=token)
+            page = load()["ingress_entry"]
+            status, body, _ = await supervisor.ingress(APP, layout.INGRESS_PORT, f"/{page}")
+            assert (status, b"swagger" in body.lower()) == (200, True)
+            status, body, kind = await supervisor.ingress(APP, layout.INGRESS_PORT, "/v1/qrcodelink?device_name=home")
+            assert (status, kind, body[:4]) == (200, "image/png", b"\x89PNG")
+            account = json.loads((await supervisor.ingress(APP, layout.INGRESS_PORT, "/v1/accounts"))[1])[0]
+            hello = {"number": account, "recipients": [account], "message": "Hello from home"}
+            assert (await container.call("POST", "/v2/send", hello, token=token)).status == 201
+            made = await container.call("POST", "/api/v2/tokens", {"name": "nas", "scopes": ["send"]}, token=token)
+            assert made.status == 201, made.body
+            nas = made.json()["token"]
+            assert (await container.call("POST", f"/t/{nas}/v2/send", hello)).status == 201
+            assert (await container.call("GET", f"/t/{nas}/v1/receive/{account}")).status == 403
+            code, _ = await container.stop()
+            assert code == 0, container.log
 
     inside(test)
 
