@@ -19,6 +19,7 @@ from .coordinator import AllowList, SignalCourierConfigEntry, SignalCourierCoord
 from .devices import async_remove_device
 from .entity import account_device
 from .events import EventHub
+from .issues import async_clear_issues, async_raise_unlinked, async_setup_issues
 from .legacy_notify import async_prepare_legacy_notify, async_setup_legacy_notify
 from .read_receipts import async_setup_read_receipts
 from .received_files import async_received_files
@@ -51,9 +52,13 @@ async def async_setup_entry(hass: HomeAssistant, entry: SignalCourierConfigEntry
     coordinator = SignalCourierCoordinator(hass, entry, client)
     await coordinator.async_config_entry_first_refresh()
     if coordinator.account is None:
+        async_raise_unlinked(hass, entry)
         raise ConfigEntryError(
             translation_domain=DOMAIN, translation_key="account_missing", translation_placeholders={"account": entry.data[CONF_ACCOUNT]}
         )
+    if coordinator.account.state == "unlinked":
+        async_raise_unlinked(hass, entry)
+        raise ConfigEntryNotReady(translation_domain=DOMAIN, translation_key="problem_unlinked")
     conversations = ConversationDirectory(hass, client)
     events = EventHub(
         hass,
@@ -86,6 +91,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: SignalCourierConfigEntry
     entry.async_on_unload(conversations.async_shutdown)
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     async_setup_bus(hass, entry)
+    async_setup_issues(hass, entry)
     async_setup_read_receipts(hass, entry)
     async_setup_legacy_notify(hass, entry)
     async_tell_of_notifiers(hass)
@@ -112,6 +118,7 @@ async def async_remove_config_entry_device(hass: HomeAssistant, entry: SignalCou
 async def async_remove_entry(hass: HomeAssistant, entry: SignalCourierConfigEntry) -> None:
     """Leave nothing behind: the service shall keep nothing for us, nor shall we. The account stays at the service."""
     async_tell_of_notifiers(hass)
+    async_clear_issues(hass, entry)
     await EventHub.async_forget(hass, consumer_of(entry))
     await async_received_files(hass).async_forget(entry.entry_id)
     try:

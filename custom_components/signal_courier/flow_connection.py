@@ -130,10 +130,15 @@ async def async_connect(hass: HomeAssistant, given: Mapping[str, Any], *, app: s
         status = await client.status()
     except CourierError as error:
         raise _failure(error, has_token=token is not None) from error
-    version = AwesomeVersion(status.version)
-    if version.valid and version < AwesomeVersion(MINIMUM_VERSION):
+    if is_older(status.version, MINIMUM_VERSION):
         raise ConnectionFailed(CONF_URL, "service_too_old", version=status.version, minimum=MINIMUM_VERSION)
     return Connection(url=url, token=token, verify_ssl=verify_ssl, session=session, status=status, caller=caller, app=app)
+
+
+def is_older(version: str, minimum: str) -> bool:
+    """Whether a version lacks what the integration needs; one that cannot be read counts as new."""
+    found = AwesomeVersion(version)
+    return found.valid and found < AwesomeVersion(minimum)
 
 
 def _failure(error: CourierError, *, has_token: bool) -> ConnectionFailed:

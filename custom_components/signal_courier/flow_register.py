@@ -63,7 +63,7 @@ class RegisterSteps(FlowBase):
         placeholders: dict[str, str] = {}
         if user_input is not None:
             captcha = user_input[CONF_CAPTCHA].strip().strip("\"'<>")
-            if _CAPTCHA.fullmatch(captcha) is None:
+            if not is_captcha(captcha):
                 errors[CONF_CAPTCHA] = "captcha_no_link"
             else:
                 try:
@@ -226,6 +226,11 @@ class RegisterSteps(FlowBase):
             await self.connection.client.registrations.forget(number)
         except CourierError as error:
             LOGGER.debug("A registration could not be forgotten: %s", error)
+
+
+def is_captcha(text: str) -> bool:
+    """Whether a text can be the link of a solved captcha, with or without its scheme."""
+    return _CAPTCHA.fullmatch(text) is not None
 
 
 def _dialled(text: str) -> str:

@@ -106,6 +106,10 @@ class Courier:
         """How many links wait for a phone."""
         return await self._ask("waiting_links")
 
+    async def limit(self, limited: bool, account: str = HOME) -> None:
+        """Let Signal want fewer messages of an account for a while, or no longer; no challenge helps."""
+        await self.change("accounts", uuid_of(account), "limited", limited)
+
     async def unlink(self, account: str = HOME) -> None:
         """Let the phone remove this device from its account; the phone that scans the next code is that one."""
         await self._ask("unlink", account=account)

@@ -125,6 +125,11 @@ class Messages:
         }  # fmt: skip
         return read(HistoryPage, await self._transport.call("GET", "/api/v2/messages", query=query))
 
+    async def outbox(self, *, open_only: bool = False, limit: int = 50) -> list[OutboxMessage]:
+        """What the service has sent, reactions and deletions too, and what waits; the newest first. `open_only`: only what waits."""
+        query = {"open": open_only or None, "limit": limit, "account": self._transport.account}
+        return read_all(OutboxMessage, await self._transport.call("GET", "/api/v2/outbox", query=query), "messages")
+
     async def cancel(self, message: str) -> OutboxMessage:
         """Take back what is not being sent yet. Raises `NotFound`."""
         return read(OutboxMessage, await self._transport.call("DELETE", self._path(message)))

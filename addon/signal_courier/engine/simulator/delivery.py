@@ -154,6 +154,8 @@ def _failure(network: Network, account: Account, person: Person) -> Mapping[str,
         return None
     if network.identity(account, person).trust is Trust.UNTRUSTED:
         return {"type": "IDENTITY_FAILURE"}
+    if account.limited:
+        return {"type": "RATE_LIMIT_FAILURE", "retryAfterSeconds": _RETRY_AFTER}
     if person.part is Part.LIMITED and not account.challenge_solved:
         token = f"simulated-challenge-{len(account.challenges) + 1}"
         if not account.challenges:

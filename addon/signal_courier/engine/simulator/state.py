@@ -134,6 +134,8 @@ class Account(msgspec.Struct, kw_only=True):
     challenges: list[str] = []
     """Tokens of rate limit challenges that wait to be solved."""
     challenge_solved: bool = False
+    limited: bool = False
+    """Signal wants fewer messages for a while, and no challenge helps."""
     configuration: dict[str, bool] = {}
     discoverable: bool = True
     number_sharing: bool = True
