@@ -98,7 +98,8 @@ class ConversationEntity(CoordinatorEntity[SignalCourierCoordinator]):
     @property
     @override
     def available(self) -> bool:
-        if not super().available:
+        account = self.coordinator.account
+        if not super().available or account is None or account.state == "unlinked":
             return False
         found = self.conversation
         if found is None:

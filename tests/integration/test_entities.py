@@ -411,6 +411,15 @@ async def test_everything_is_unavailable_while_the_service_is_away(hass: HomeAss
     await wait_for(lambda: state(hass, "notify.echo_hill") != STATE_UNAVAILABLE)
 
 
+async def test_nobody_can_be_written_to_by_an_account_that_the_phone_has_removed(hass: HomeAssistant, courier, setup_integration):
+    entry = await setup_integration()
+    await courier.unlink()
+    await entry.runtime_data.coordinator.async_refresh()
+    assert state(hass, "notify.echo_hill") == state(hass, "event.echo_hill") == STATE_UNAVAILABLE
+    assert state(hass, "button.home_send_test_message") == STATE_UNAVAILABLE
+    assert state(hass, "binary_sensor.home_connectivity") == "off"
+
+
 async def test_the_bus_tells_what_allowed_senders_do(hass: HomeAssistant, courier, setup_integration):
     await setup_integration()
     told: list[Event] = []
