@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Self
 
 import probatio
-from homeassistant.const import CONF_TARGET
+from homeassistant.const import CONF_ENTITY_ID, CONF_TARGET
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers import device_registry as dr
@@ -28,6 +28,7 @@ TEXTS: Final = probatio.All(probatio.EnsureList(), [cv.string])
 WHERE: Final[dict[probatio.Marker, Any]] = {
     probatio.Optional(CONF_CONFIG_ENTRY_ID): cv.string,
     probatio.Optional(CONF_CONVERSATION): TEXTS,
+    probatio.Optional(CONF_ENTITY_ID): cv.entity_ids,
 }
 WHO: Final[dict[probatio.Marker, Any]] = {
     probatio.Optional(CONF_SENDER): TEXTS,
@@ -35,6 +36,7 @@ WHO: Final[dict[probatio.Marker, Any]] = {
     probatio.Optional(CONF_INCLUDE_LATE, default=False): cv.boolean,
 }
 TARGET: Final[dict[probatio.Marker, Any]] = {probatio.Optional(CONF_TARGET): cv.TARGET_FIELDS}
+"""In YAML a target may say where, with areas and labels too. The editor is not told of it: to it a trigger without one looks unfinished."""
 
 _NUMBER: Final = re.compile(r"\+?[0-9][0-9 ()/.-]{4,20}")
 
@@ -54,12 +56,13 @@ class HappeningFilter:
     @classmethod
     def of(cls, target: Mapping[str, Any] | None, options: Mapping[str, Any]) -> Self:
         """What a validated configuration means."""
-        selection = TargetSelection(dict(target)) if target else None
+        entities = options.get(CONF_ENTITY_ID)
+        selection = TargetSelection(dict(target or {}) | ({CONF_ENTITY_ID: entities} if entities else {}))
         return cls(
             entry_id=options.get(CONF_CONFIG_ENTRY_ID),
             places=_spelled(options.get(CONF_CONVERSATION)),
             people=_spelled(options.get(CONF_SENDER)),
-            target=selection if selection is not None and selection.has_any_target else None,
+            target=selection if selection.has_any_target else None,
             unknown=options.get(CONF_INCLUDE_UNKNOWN, False),
             late=options.get(CONF_INCLUDE_LATE, False),
         )
