@@ -1,5 +1,6 @@
 """What the parts of the set-up dialog share: the service that was reached, and the end, an entry for one account of it."""
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any, override
 
@@ -62,9 +63,9 @@ class FlowBase(ConfigFlow):
             return self.async_abort(reason="already_configured")
         return self.async_create_entry(title=account.name or number, data=self.connection.data(number))
 
+    @abstractmethod
     async def async_step_profile(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Ask for the name that others see; `RegisterSteps` does."""
-        raise NotImplementedError
 
     @callback
     def async_renew(self, entry: ConfigEntry, account: Account) -> ConfigFlowResult:

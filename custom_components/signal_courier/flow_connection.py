@@ -24,6 +24,7 @@ SCOPES: Final = ("send", "receive", "contacts", "groups", "accounts")
 """What the token must allow."""
 
 _SCHEME: Final = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
+_TOKEN: Final = re.compile(r"[!-~]+")
 _TOKEN_IN_PATH: Final = re.compile(r"/t/([^/]+)(?=/|$)")
 _OURS: Final = re.compile(r"/(?:api/v[12]|v1|v2|swagger|docs)(?:/.*)?$")
 
@@ -120,6 +121,8 @@ async def async_connect(hass: HomeAssistant, given: Mapping[str, Any], *, app: s
     except ValueError as error:
         raise ConnectionFailed(CONF_URL, "invalid_url") from error
     token = (given.get(CONF_TOKEN) or "").strip() or pasted
+    if token is not None and not _TOKEN.fullmatch(token):  # no header can hold it
+        raise ConnectionFailed(CONF_TOKEN, "invalid_auth")
     verify_ssl: bool = given.get(CONF_VERIFY_SSL, True)
     session = async_get_clientsession(hass, verify_ssl=verify_ssl)
     client = SignalCourierClient(session, url, token=token)
@@ -167,6 +170,4 @@ def _unreachable(error: Unreachable) -> ConnectionFailed:
         return ConnectionFailed(CONF_URL, "timeout_connect")
     if isinstance(cause, ssl.SSLError | ssl.CertificateError):  # aiohttp's errors of TLS are these too
         return ConnectionFailed(CONF_URL, "ssl_error")
-    if isinstance(cause, ValueError):
-        return ConnectionFailed(CONF_URL, "invalid_url")
     return ConnectionFailed(CONF_URL, "cannot_connect")

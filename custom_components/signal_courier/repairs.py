@@ -29,10 +29,7 @@ async def async_create_fix_flow(hass: HomeAssistant, issue_id: str, data: dict[s
     """The dialog for an issue."""
     if issue_id == ISSUE_TAKE_OVER:
         return TakeOverFlow()
-    kind = str((data or {}).get("kind", ""))
-    if data is not None and (made := _FLOWS.get(kind)) is not None:
-        return made(data)
-    return ConfirmRepairFlow()
+    return _FLOWS[str(data["kind"])](data) if data is not None else ConfirmRepairFlow()
 
 
 class _Repair(RepairsFlow):

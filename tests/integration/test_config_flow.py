@@ -123,6 +123,8 @@ async def test_a_wrong_and_a_missing_token_are_said_at_the_token(hass: HomeAssis
     assert result["errors"] == {"token": "invalid_auth"}
     result = await give(hass, result, url=courier.url, verify_ssl=True)
     assert result["errors"] == {"token": "token_needed"}
+    result = await give(hass, result, url=courier.url, token="what\nis this", verify_ssl=True)
+    assert result["errors"] == {"token": "invalid_auth"}
     await put_right(hass, courier, result)
 
 

@@ -12,6 +12,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.signal_courier import coordinator, issues
 from custom_components.signal_courier.client import SignalCourierClient
+from custom_components.signal_courier.client.models import OutboxMessage, Recipient
 from custom_components.signal_courier.const import DOMAIN
 from custom_components.signal_courier.issues import issue_id, parked_of
 from tests.integration.conftest import Setup
@@ -163,6 +164,33 @@ async def test_whoever_writes_with_a_new_safety_number_is_told_until_it_is_trust
     await goes(hass, entry, issues.SAFETY_NUMBER, uuid_of(NEWKEY))
 
 
+async def test_who_was_trusted_elsewhere_is_told_no_more(
+    hass: HomeAssistant, courier: Courier, setup_integration: Setup, client: SignalCourierClient
+) -> None:
+    entry = await setup_integration()
+    await courier.deliver("I have a new phone", sender=NEWKEY)
+    await comes(hass, entry, issues.SAFETY_NUMBER, uuid_of(NEWKEY))
+    await client.identities.trust(NEWKEY)
+    for _ in range(2):  # the second while the first is being looked into
+        entry.runtime_data.coordinator.async_update_listeners()
+    await goes(hass, entry, issues.SAFETY_NUMBER, uuid_of(NEWKEY))
+
+
+async def test_issues_stay_while_nobody_can_tell_whether_they_are_mended(
+    hass: HomeAssistant, courier: Courier, setup_integration: Setup, client: SignalCourierClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    entry = await setup_integration()
+    await sent_later(client, NEWKEY)
+    await comes(hass, entry, issues.SAFETY_NUMBER, uuid_of(NEWKEY))
+    await courier.stop()
+    status = entry.runtime_data.coordinator
+    status.async_update_listeners()
+    status.last_update_success = True  # the status came just before the service went
+    status.async_update_listeners()
+    await wait_for(lambda: "could not be looked at" in caplog.text)
+    assert told(hass, entry, issues.SAFETY_NUMBER, uuid_of(NEWKEY)) is not None
+
+
 @pytest.mark.parametrize("choice", [None, "trusted", "refused"])
 async def test_a_service_that_goes_away_leaves_the_issue(
     hass: HomeAssistant, courier: Courier, setup_integration: Setup, client: SignalCourierClient, choice: str | None
@@ -217,6 +245,52 @@ async def test_messages_that_wait_can_be_tried_again(
     result = await answered(hass, result, next_step_id="retry")
     assert result["type"] is FlowResultType.CREATE_ENTRY
     await goes(hass, entry, issues.PARKED)
+
+
+async def test_many_waiting_messages_are_listed_in_part(
+    hass: HomeAssistant, courier: Courier, setup_integration: Setup, client: SignalCourierClient
+) -> None:
+    entry = await parked(hass, courier, setup_integration, client)
+    for _ in range(10):
+        await sent_later(client, ECHO)
+    await wait_for(lambda: told(hass, entry, issues.PARKED).translation_placeholders["count"] == "11")  # type: ignore[index]  # it is told
+    result = await opened(hass, await comes(hass, entry, issues.PARKED))
+    lines = result["description_placeholders"]["messages"].splitlines()
+    assert (len(lines), lines[-1]) == (11, "- … +1")
+
+
+@pytest.mark.parametrize("choice", [None, "retry", "cancel"])
+async def test_messages_wait_on_while_the_service_is_away(
+    hass: HomeAssistant, courier: Courier, setup_integration: Setup, client: SignalCourierClient, choice: str | None
+) -> None:
+    entry = await parked(hass, courier, setup_integration, client)
+    issue = await comes(hass, entry, issues.PARKED)
+    if choice is None:
+        await courier.stop()
+        result = await opened(hass, issue)
+    else:
+        result = await opened(hass, issue)
+        await courier.stop()
+        result = await answered(hass, result, next_step_id=choice)
+    assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "failed")
+
+
+async def test_messages_that_went_meanwhile_need_no_answer(
+    hass: HomeAssistant, courier: Courier, setup_integration: Setup, client: SignalCourierClient
+) -> None:
+    entry = await parked(hass, courier, setup_integration, client)
+    issue = await comes(hass, entry, issues.PARKED)
+    for message in await client.messages.outbox(open_only=True):
+        await client.messages.cancel(message.id)
+    assert (await opened(hass, issue))["type"] is FlowResultType.CREATE_ENTRY
+
+
+async def test_an_issue_without_a_dialog_of_its_own_is_only_confirmed(hass: HomeAssistant, setup_integration: Setup) -> None:
+    await setup_integration()
+    ir.async_create_issue(hass, DOMAIN, "other", is_fixable=True, severity=ir.IssueSeverity.WARNING, translation_key="parked")
+    issue = ir.async_get(hass).async_get_issue(DOMAIN, "other")
+    assert issue is not None
+    assert (await opened(hass, issue))["step_id"] == "confirm"
 
 
 # -- the account
@@ -329,5 +403,6 @@ async def test_a_version_that_is_too_old_is_told_until_it_is_not(
     await goes(hass, entry, kind)
 
 
-def test_nothing_waits_where_nothing_was_sent() -> None:
-    assert parked_of([]) == issues.Parked((), (), (), ())
+def test_what_goes_out_by_itself_waits_for_nobody() -> None:
+    queued = OutboxMessage(id="msg_1", recipients=(Recipient(recipient=ECHO, state="queued"),))
+    assert parked_of([queued]) == issues.Parked((), (), (), ())
