@@ -17,6 +17,7 @@ from .const import CONF_ACCOUNT, CONF_LATE_AFTER, DEFAULT_LATE_AFTER, DOMAIN, LO
 from .conversations import ConversationDirectory
 from .coordinator import AllowList, SignalCourierConfigEntry, SignalCourierCoordinator, SignalCourierData
 from .devices import async_remove_device
+from .downloads import async_setup_downloads
 from .entity import account_device
 from .events import EventHub
 from .issues import async_clear_issues, async_raise_unlinked, async_setup_issues
@@ -93,6 +94,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: SignalCourierConfigEntry
     async_setup_bus(hass, entry)
     async_setup_issues(hass, entry)
     async_setup_read_receipts(hass, entry)
+    async_setup_downloads(hass, entry)
     async_setup_legacy_notify(hass, entry)
     async_tell_of_notifiers(hass)
     entry.async_on_unload(events.async_start())
