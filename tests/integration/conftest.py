@@ -112,7 +112,7 @@ async def act(hass: HomeAssistant, config_entry: MockConfigEntry, setup_integrat
     if config_entry.state is ConfigEntryState.NOT_LOADED:
         await setup_integration()
 
-    async def call(name: str, context: Context | None = None, **data: object) -> Any:
+    async def call(name: str, context: Context | None = None, /, **data: object) -> Any:
 
         return await hass.services.async_call(DOMAIN, name, data, blocking=True, return_response=True, context=context)
 
