@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 
-from .client import CourierError, InvalidAnswer, Problem, Unauthorized, Unreachable
+from .client import AccountUnknown, CourierError, InvalidAnswer, Problem, Unauthorized, Unreachable
 from .const import DOMAIN
 
 if TYPE_CHECKING:
@@ -20,13 +20,19 @@ if TYPE_CHECKING:
 _WRONG_USE: Final = frozenset({"invalid-body", "invalid-value", "not-found", "not-on-signal", "too-large"})
 """Kinds of problems that are the caller's: `ServiceValidationError`, which is not logged as a failure."""
 _KEYS: Final = {
+    "account-offline": "problem_account_offline",
     "account-unknown": "problem_account_unknown",
     "captcha-rejected": "problem_captcha_rejected",
     "captcha-required": "problem_captcha_required",
     "engine-timeout": "problem_engine_timeout",
     "engine-unavailable": "problem_engine_unavailable",
     "forbidden": "problem_forbidden",
+    "busy": "problem_busy",
+    "invalid-body": "problem_invalid_value",
     "invalid-value": "problem_invalid_value",
+    "no-space": "problem_no_space",
+    "not-ready": "problem_busy",
+    "throttled": "problem_busy",
     "not-found": "problem_not_found",
     "not-on-signal": "problem_not_on_signal",
     "pin-required": "problem_pin_required",
@@ -71,4 +77,6 @@ async def translated(hass: HomeAssistant, entry: SignalCourierConfigEntry) -> As
     except CourierError as error:
         if isinstance(error, Unauthorized):
             entry.async_start_reauth(hass)
+        if isinstance(error, AccountUnknown) and (account := entry.runtime_data.coordinator.account) and account.state == "unlinked":
+            raise HomeAssistantError(translation_domain=DOMAIN, translation_key="problem_unlinked") from error
         raise home_assistant_error(error) from error

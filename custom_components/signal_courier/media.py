@@ -122,8 +122,7 @@ class MediaUploader:
 
     async def async_speech(self, text: str, engine: str | None = None, language: str | None = None) -> Uploaded:
         """A text, spoken by a text-to-speech engine, as a voice note."""
-        if "tts" not in self._hass.config.components:
-            raise _invalid("no_tts")
+        self._check_speech()
         from homeassistant.components.tts.media_source import generate_media_source_id  # noqa: PLC0415  # only where it is
 
         try:
@@ -149,7 +148,12 @@ class MediaUploader:
         address = async_process_play_media_url(self._hass, found.url)
         return await self._fetch(address, UrlAccess(), guarded=False)
 
+    def _check_speech(self) -> None:
+        if "tts" not in self._hass.config.components:
+            raise _invalid("no_tts")
+
     async def _speech(self, media: str) -> Uploaded:
+        self._check_speech()
         from homeassistant.components.tts import async_get_media_source_audio  # noqa: PLC0415  # only where it is
 
         try:

@@ -20,6 +20,7 @@ VOICE_TYPE: Final = {
 }
 _AS_THEY_ARE: Final = frozenset({"aac", "m4a"})
 """What the apps record themselves."""
+_MARKS: Final = ((b"RIFF", "wav"), (b"OggS", "ogg"), (b"fLaC", "flac"), (b"ID3", "mp3"), (b"\xff\xfb", "mp3"))
 _DEADLINE: Final = 60.0
 """Seconds."""
 
@@ -34,6 +35,7 @@ class VoiceNote:
 
 async def async_voice_note(hass: HomeAssistant, data: bytes, extension: str) -> VoiceNote:
     """Sound in the form that Signal's apps like best. Raises `HomeAssistantError` where ffmpeg fails."""
+    extension = _form_of(data) or extension
     if extension in _AS_THEY_ARE:
         return VoiceNote(data, extension)
     program = await hass.async_add_executor_job(shutil.which, ffmpeg_of(hass))
@@ -42,6 +44,15 @@ async def async_voice_note(hass: HomeAssistant, data: bytes, extension: str) -> 
         return VoiceNote(data, extension)
     made = await async_run_ffmpeg(program, data, "-vn", "-ac", "1", "-c:a", "aac", "-b:a", "48k", "-f", "adts")
     return VoiceNote(made, "aac")
+
+
+def _form_of(data: bytes) -> str | None:
+    """What the first bytes say: text-to-speech calls everything MP3."""
+    if data[4:8] == b"ftyp":
+        return "m4a"
+    if data[:2] in (b"\xff\xf1", b"\xff\xf9"):
+        return "aac"
+    return next((form for mark, form in _MARKS if data.startswith(mark)), None)
 
 
 def ffmpeg_of(hass: HomeAssistant) -> str:

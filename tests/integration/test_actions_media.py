@@ -3,13 +3,16 @@
 import base64
 from pathlib import Path
 
+import probatio
 import pytest
 from aiohttp import web
+from homeassistant.components import camera, image, tts
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from homeassistant.setup import async_setup_component
 
 from custom_components.signal_courier.media_ids import media_id
+from custom_components.signal_courier.voice import VoiceNote, async_voice_note
 from tests.integration.courier import ECHO
 from tests.integration.waiting import wait_for
 
@@ -176,3 +179,149 @@ async def test_attachments_are_saved_where_it_is_allowed(act, echoed, folder: Pa
     (folder / "file").write_text("no folder")
     with pytest.raises(HomeAssistantError):
         await act("download_attachment", attachment=attachment, path=str(folder / "file" / "x"))
+
+
+class Speaker(tts.TextToSpeechEntity):
+    """Says everything in a few bytes that begin like MP3."""
+
+    _attr_name = "Speaker"
+    _attr_supported_languages = ["en", "de"]  # noqa: RUF012  # as its base has it
+    _attr_default_language = "en"
+
+    async def async_get_tts_audio(self, message: str, language: str, options: dict) -> tts.TtsAudioType:
+        return (None, None) if message == "Nothing" else ("mp3", b"ID3" + f"{language}: {message}".encode())
+
+
+FFMPEG = """#!/bin/sh
+# Stands for the program: tells what it was asked for, and gives back what it got behind the mark of AAC.
+[ "$1" = -version ] && {{ echo "ffmpeg version 7"; exit 0; }}
+echo "$@" > {folder}/asked
+[ -e {folder}/broken ] && {{ echo "Invalid data" >&2; exit 1; }}
+printf '\\377\\361'
+exec cat
+"""
+
+
+@pytest.fixture
+async def voice(hass: HomeAssistant, tmp_path: Path) -> Path:
+    """Home Assistant has a text-to-speech engine; the folder in which ffmpeg may be put."""
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    assert await async_setup_component(hass, "ffmpeg", {"ffmpeg": {"ffmpeg_bin": str(programs / "ffmpeg")}})
+    hass.config.media_dirs = {"local": str(tmp_path)}
+    hass.config.config_dir = str(tmp_path)  # where spoken texts are kept
+    assert await async_setup_component(hass, "tts", {})
+    await hass.data[tts.const.DATA_COMPONENT].async_add_entities([Speaker()])
+    return programs
+
+
+@pytest.fixture
+def is_voice_note(client):
+    """Tells whether what was sent last was a voice note."""
+
+    async def tell() -> bool:
+        sent = (await client.messages.history(direction="sent", limit=1)).messages[0]
+        content = (await client.messages.get(sent.id)).content
+        return bool(content.get("voice_note"))
+
+    return tell
+
+
+def install_ffmpeg(programs: Path) -> None:
+    (programs / "ffmpeg").write_text(FFMPEG.format(folder=programs))
+    (programs / "ffmpeg").chmod(0o755)
+
+
+async def test_a_text_is_spoken_as_a_voice_message(voice: Path, echoed, is_voice_note):
+    install_ffmpeg(voice)
+    message = await echoed(voice_message="Dinner is ready")
+    assert [(one.name, one.type) for one in message.attachments] == [("voice-note.aac", "audio/aac")]
+    assert await is_voice_note()
+    assert "-c:a aac" in (voice / "asked").read_text()
+    message = await echoed(voice_message="Essen ist fertig", tts_entity="tts.speaker", tts_language="de")
+    assert message.attachments[0].size == 2 + len(b"ID3de: Essen ist fertig")
+
+
+async def test_speech_from_the_media_browser_is_a_voice_message_too(voice: Path, echoed, is_voice_note):
+    install_ffmpeg(voice)
+    media = {"media_content_id": "media-source://tts/tts.speaker?message=Hello", "media_content_type": "provider", "metadata": {}}
+    message = await echoed(attachments=[media])
+    assert message.attachments[0].type == "audio/aac"
+    assert await is_voice_note()
+
+
+async def test_without_ffmpeg_speech_is_sent_as_it_is(voice: Path, echoed):
+    message = await echoed(voice_message="Dinner is ready")
+    assert [one.name for one in message.attachments] == ["voice-note.mp3"]
+
+
+@pytest.mark.parametrize(
+    ("data", "form"),
+    [(b"RIFF....WAVE", "wav"), (b"OggS", "ogg"), (b"fLaC", "flac"), (b"....ftypM4A ", "m4a"), (b"\xff\xf1", "aac"), (b"?", "mp3")],
+)
+async def test_the_form_of_sound_is_told_by_its_content(hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch, data: bytes, form: str):
+    monkeypatch.setenv("PATH", "")
+    assert await async_voice_note(hass, data, "mp3") == VoiceNote(data, form)
+
+
+async def test_what_goes_wrong_with_speech_is_told(voice: Path, act):
+    install_ffmpeg(voice)
+    (voice / "broken").touch()
+    for data, key in (
+        ({"voice_message": "Hello"}, "ffmpeg_failed"),
+        ({"voice_message": "Nothing"}, "tts_failed"),
+        ({"voice_message": "Hello", "tts_entity": "tts.nobody"}, "tts_failed"),
+        ({"attachments": ["media-source://tts/tts.nobody?message=Hello"]}, "tts_failed"),
+    ):
+        with pytest.raises(HomeAssistantError) as error:
+            await act("send_message", conversation=ECHO, **data)
+        assert error.value.translation_key == key, data
+
+
+async def test_without_an_engine_nothing_is_spoken(act):
+    with pytest.raises(ServiceValidationError) as error:
+        await act("send_message", conversation=ECHO, voice_message="Hello")
+    assert error.value.translation_key == "no_tts"
+    with pytest.raises(ServiceValidationError) as error:
+        await act("send_message", conversation=ECHO, attachments=["media-source://tts/tts.nobody?message=Hello"])
+    assert error.value.translation_key == "no_tts"
+
+
+class Door(camera.Camera):
+    """A camera with one picture."""
+
+    _attr_name = "Door"
+
+    async def async_camera_image(self, width: int | None = None, height: int | None = None) -> bytes | None:
+        return PICTURE
+
+
+class Map(image.ImageEntity):
+    """An image entity with one picture."""
+
+    _attr_name = "Map"
+    _attr_content_type = "image/png"
+
+    async def async_image(self) -> bytes | None:
+        return PICTURE
+
+
+async def test_pictures_of_entities_are_sent(hass: HomeAssistant, echoed, act):
+    assert await async_setup_component(hass, "camera", {})
+    assert await async_setup_component(hass, "image", {})
+    await hass.data[camera.const.DATA_COMPONENT].async_add_entities([Door()])
+    await hass.data[image.const.DATA_COMPONENT].async_add_entities([Map(hass)])
+    message = await echoed(message="Look", snapshots=["camera.door", "image.map"])
+    assert [(one.name, one.size) for one in message.attachments] == [("door.jpg", len(PICTURE)), ("map.png", len(PICTURE))]
+    message = await echoed(attachments=[{"media_content_id": "media-source://camera/camera.door"}, "image.map"])
+    assert len(message.attachments) == 2
+    for entity_id in ("camera.nobody", "image.nobody"):
+        with pytest.raises(HomeAssistantError) as error:
+            await act("send_message", conversation=ECHO, snapshots=[entity_id])
+        assert error.value.translation_key == "snapshot_failed"
+
+
+async def test_a_message_has_to_say_something(act):
+    for data in ({}, {"message": ""}, {"voice_message": "Hello", "files": ["/x"]}):
+        with pytest.raises(probatio.Invalid):
+            await act("send_message", conversation=ECHO, **data)

@@ -4,7 +4,7 @@ import pytest
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 
 from tests.integration.courier import DEMO_GROUP, DEMO_GROUP_ID, ECHO, HOME, LIMITED, NEWKEY, POLLY, SECOND, uuid_of
-from tests.integration.waiting import wait_until
+from tests.integration.waiting import wait_for, wait_until
 
 
 def admins(group: dict) -> set[str]:
@@ -158,9 +158,11 @@ async def test_when_the_service_is_down_every_action_says_so(act, courier):
         assert error.value.translation_key == "cannot_connect", name
 
 
-async def test_an_account_whose_phone_has_removed_it_says_so(act, courier):
+async def test_an_account_whose_phone_has_removed_it_says_so(act, courier, config_entry):
     (timestamp,) = await courier.deliver("Hello")
-    await courier.change("accounts", uuid_of(HOME), "unlinked", True)
+    await courier.unlink()
+    coordinator = config_entry.runtime_data.coordinator
+    await wait_for(lambda: coordinator.account is not None and coordinator.account.state == "unlinked")
     with pytest.raises(HomeAssistantError) as error:
         await act("react", conversation=ECHO, timestamp=timestamp, author=ECHO, emoji="👍")
     assert error.value.translation_key == "problem_unlinked"
