@@ -25,11 +25,11 @@ CONF_INCLUDE_LATE: Final = "include_late"
 
 TEXTS: Final = probatio.All(probatio.EnsureList(), [cv.string])
 """One or several texts; numbers that a template has made of phone numbers become texts again."""
-WHERE: Final[dict[probatio.Marker, Any]] = {
+TO: Final[dict[probatio.Marker, Any]] = {
     probatio.Optional(CONF_CONFIG_ENTRY_ID): cv.string,
     probatio.Optional(CONF_CONVERSATION): TEXTS,
-    probatio.Optional(CONF_ENTITY_ID): cv.entity_ids,
 }
+WHERE: Final[dict[probatio.Marker, Any]] = {**TO, probatio.Optional(CONF_ENTITY_ID): cv.entity_ids}
 WHO: Final[dict[probatio.Marker, Any]] = {
     probatio.Optional(CONF_SENDER): TEXTS,
     probatio.Optional(CONF_INCLUDE_UNKNOWN, default=False): cv.boolean,

@@ -26,7 +26,7 @@ from homeassistant.helpers.typing import ConfigType
 from .client.models import Recipient
 from .coordinator import SignalCourierConfigEntry
 from .happening_feed import Happening, async_subscribe_happenings
-from .happening_filter import TARGET, TEXTS, WHERE, WHO, HappeningFilter, check_account, spelled
+from .happening_filter import TARGET, TEXTS, TO, WHERE, WHO, HappeningFilter, check_account, spelled
 from .happenings import HappeningType
 from .matching import TextFilter
 
@@ -238,7 +238,7 @@ class MessageStatus(_CourierTrigger):
         {
             probatio.Required(CONF_OPTIONS): {
                 probatio.Required(CONF_STATE): probatio.All(probatio.EnsureList(), [probatio.In(STATES)]),
-                **WHERE,
+                **TO,
                 probatio.Optional(CONF_MESSAGE_ID): TEXTS,
             },
         }

@@ -343,6 +343,7 @@ async def test_the_editor_knows_every_trigger_and_condition(hass: HomeAssistant,
         ("message_received", {"unheard_of": True}),
         ("message_status", {"state": "eaten"}),
         ("message_status", {}),
+        ("message_status", {"state": "read", "entity_id": "event.demo"}),
     ],
 )
 async def test_a_wrong_trigger_is_told_when_it_is_written(hass: HomeAssistant, setup_integration, trigger, options):
