@@ -10,6 +10,7 @@ from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
 from homeassistant.helpers.typing import ConfigType
 
+from .assist import async_setup_assist
 from .bus import async_setup_bus
 from .client import CourierError, SignalCourierClient, Unauthorized
 from .client.events import Event
@@ -95,6 +96,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: SignalCourierConfigEntry
     async_setup_issues(hass, entry)
     async_setup_read_receipts(hass, entry)
     async_setup_downloads(hass, entry)
+    async_setup_assist(hass, entry)
     async_setup_legacy_notify(hass, entry)
     async_tell_of_notifiers(hass)
     entry.async_on_unload(events.async_start())

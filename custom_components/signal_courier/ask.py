@@ -6,6 +6,7 @@ several questions can be open in one conversation at the same time.
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, Self
@@ -22,6 +23,7 @@ EMOJIS: Final = ("1️⃣", "2️⃣", "3️⃣", "4️⃣", "5️⃣", "6️⃣
 _TYPES: Final = ("message", "reaction", "poll", "sent")
 _DESK: HassKey[list[Question]] = HassKey(f"{DOMAIN}_questions")
 _SUBSCRIPTION: HassKey[CALLBACK_TYPE] = HassKey(f"{DOMAIN}_questions_subscription")
+_TAKEN: HassKey[deque[tuple[str, int]]] = HassKey(f"{DOMAIN}_answers")
 _SELECTOR: Final = "\N{VARIATION SELECTOR-16}"
 
 
@@ -152,10 +154,17 @@ def numbered(question: str, options: Sequence[str], marks: Sequence[str]) -> str
 
 
 @callback
+def async_is_answer(hass: HomeAssistant, event: CourierEvent) -> bool:
+    """Whether an event has answered a question. It is known once all subscribers have run."""
+    return (event.entry_id, event.id) in hass.data.get(_TAKEN, ())
+
+
+@callback
 def _hand_out(desk: Sequence[Question], event: CourierEvent) -> None:
     """Give an event to the question that was asked last, of those that it answers."""
     for question in reversed(desk):
         if question.take(event):
+            question.hass.data.setdefault(_TAKEN, deque(maxlen=64)).append((event.entry_id, event.id))
             return
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from homeassistant.core import HomeAssistant
@@ -62,15 +63,16 @@ def ffmpeg_of(hass: HomeAssistant) -> str:
     return binary if isinstance(binary, str) else "ffmpeg"
 
 
-async def async_run_ffmpeg(program: str, data: bytes, *options: str) -> bytes:
-    """Convert `data`; `options` say into what. Raises `HomeAssistantError`."""
+async def async_run_ffmpeg(program: str, data: bytes | Path, *options: str) -> bytes:
+    """Convert `data`, or the file; `options` say into what. Raises `HomeAssistantError`."""
+    source = "pipe:0" if isinstance(data, bytes) else str(data)
     process = await asyncio.create_subprocess_exec(
-        program, "-hide_banner", "-loglevel", "error", "-i", "pipe:0", *options, "pipe:1",
+        program, "-hide_banner", "-loglevel", "error", "-i", source, *options, "pipe:1",
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     try:
         async with asyncio.timeout(_DEADLINE):
-            made, complaints = await process.communicate(data)
+            made, complaints = await process.communicate(data if isinstance(data, bytes) else b"")
     except TimeoutError:
         made, complaints = b"", b"it took too long"
     finally:
