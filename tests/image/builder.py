@@ -94,7 +94,7 @@ def build() -> Image:
     prepare()
     buildah(
         *("bud", "--format", "docker", "--isolation", "chroot", "--pull-never", "--layers", "--tag", IMAGE),
-        *("--build-arg", "TARGETARCH=amd64", "--build-arg", "BUILD_ARCH=amd64", "--build-context", f"downloads={_downloads()}"),
+        *("--build-arg", "BUILD_ARCH=amd64", "--build-context", f"downloads={_downloads()}"),
         *("--volume", f"{AUTHORITIES}:{AUTHORITIES}:ro", str(ROOT / "addon")),
         log=CACHE / "build.log",
     )

@@ -25,6 +25,14 @@ def test_old_builders_can_read_it():
     assert not TEXT.startswith("# syntax")
 
 
+def test_the_architecture_is_the_builders_or_else_the_bases():
+    """A default after ARG would win over what BuildKit sets, and put libraries for amd64 into the image for arm64."""
+    assert LINES.count("ARG TARGETARCH") == 2
+    assert "ARG TARGETARCH=" not in TEXT
+    assert TEXT.count("$TARGETARCH") == 0, "always with what holds when it is not set"
+    assert TEXT.count("${TARGETARCH:-$(dpkg --print-architecture)}") == 2
+
+
 def test_every_download_has_its_digest():
     fetches = re.findall(r'fetch "([^"]+)" "\$(\w+)"', TEXT)
     assert [digest for _, digest in fetches] == ["SIGNAL_CLI_SHA256", "LIBSIGNAL_AARCH64_SHA256"]
