@@ -13,6 +13,7 @@ from .entity import ConversationEntity
 from .errors import translated
 from .legacy_notify import async_get_service
 from .titles import with_title
+from .written import async_hear_written
 
 __all__ = ["async_get_service", "async_setup_entry"]
 
@@ -34,6 +35,11 @@ class ConversationNotify(ConversationEntity, NotifyEntity):
     """Writes to a person or a group. A title becomes the first line, in bold."""
 
     _attr_supported_features = NotifyEntityFeature.TITLE
+
+    @override
+    async def async_added_to_hass(self) -> None:
+        await super().async_added_to_hass()
+        self.async_on_remove(async_hear_written(self.hass, self.entry.entry_id, self.conversation_id, self._async_record_notification))
 
     @override
     async def async_send_message(self, message: str, title: str | None = None) -> None:

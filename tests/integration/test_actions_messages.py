@@ -175,3 +175,17 @@ async def test_polls_are_sent_voted_in_and_closed(act, events, client):
     poll = (await client.messages.history(conversation=POLLY, direction="sent", limit=1)).messages[0]
     assert poll.closed
     assert HOME
+
+
+async def test_the_entity_of_the_conversation_knows_when_it_was_written_to(hass: HomeAssistant, act):
+    def last(entity_id: str) -> str:
+        state = hass.states.get(entity_id)
+        assert state is not None
+        return state.state
+
+    assert (last("notify.echo_hill"), last("notify.demo")) == ("unknown", "unknown")
+    await act("send_message", conversation=ECHO, message="Hello")
+    assert last("notify.echo_hill") != "unknown"
+    assert last("notify.demo") == "unknown"
+    await act("send_poll", entity_id="notify.demo", question="?", options=["A", "B"])
+    assert last("notify.demo") != "unknown"

@@ -23,6 +23,7 @@ from ..const import DOMAIN
 from ..coordinator import SignalCourierConfigEntry
 from ..errors import translated
 from ..handles import MessageHandle
+from ..written import async_tell_written
 from .fields import ACCOUNT_FIELDS, CONVERSATION_FIELDS, MESSAGE_FIELDS
 from .targets import async_find
 
@@ -81,6 +82,11 @@ class Call:
     def me(self) -> str:
         """The account's UUID, or its number where that is not known."""
         return self.entry.runtime_data.account_id
+
+    def wrote(self) -> None:
+        """Tell the entities of the conversations that something was written there."""
+        for one in self.conversations:
+            async_tell_written(self.hass, self.entry.entry_id, one.id)
 
     async def resolve(self, targets: list[str | int]) -> list[Conversation]:
         """The conversations that these names, numbers and ids mean."""

@@ -111,6 +111,7 @@ async def _send(call: Call, question: Question, method: str) -> str:
     if method != "poll":
         marks = EMOJIS if method == "reactions" else [f"{number}." for number in range(1, len(options) + 1)]
         sent = await messages.send([call.conversation.id], text=numbered(text, options, marks))
+    call.wrote()
     if sent.timestamp is not None:
         if method == "poll":
             async_remember_poll(call.hass, call.entry.entry_id, sent.timestamp, text, options)

@@ -100,6 +100,7 @@ async def send_message(call: Call) -> ServiceResponse:
         patience=data.get("timeout", _PATIENCE if data["wait_for"] == "sent" else 4 * _PATIENCE),
         expires_in=None if expires_in is None else int(expires_in),
     )
+    call.wrote()
     return sent_answer(call, message)
 
 

@@ -29,6 +29,7 @@ async def send_poll(call: Call) -> ServiceResponse:
     """Send a poll. Votes come as events; `ask` waits for them."""
     data = call.data
     sent = await call.client.messages.send_poll(call.conversation.id, data["question"], data["options"], multiple=data["multiple"])
+    call.wrote()
     if sent.timestamp is not None:
         async_remember_poll(call.hass, call.entry.entry_id, sent.timestamp, data["question"], data["options"])
     return sent_answer(call, sent)
