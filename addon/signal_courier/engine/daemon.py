@@ -34,6 +34,10 @@ _log = logging.getLogger(__name__)
 
 _REGISTERING: Final = frozenset({"register", "verify", "finishLink", "finishChangeNumber", "unregister", "deleteLocalAccountData"})
 """Calls after which accounts come, go, or lose their receiver."""
+_BRINGING: Final = frozenset({"verify", "finishLink", "finishChangeNumber"})
+"""Those of them after which an account is there that was not."""
+_ARRIVAL_SECONDS: Final = 2.0
+"""How long their answers may be held back until it is known, and receives."""
 _MOST_WAITING: Final = 1000
 _LOADS_LAZILY: Final = "0.14.6"
 _LEAVE: Final = 0.5
@@ -108,6 +112,7 @@ class SignalCli(Engine):
         self._gate: asyncio.Future[RpcConnection] | None = None
         self._wanted = asyncio.Event()
         self._house_call = asyncio.Event()
+        self._house_kept = asyncio.Event()
         self._paused = False
         self._subscribe_anew = False
         self._look_anew = False
@@ -190,12 +195,17 @@ class SignalCli(Engine):
         try:
             if timeout is None:
                 timeout = deadline_of(method, params, self._options.call_timeout)
-            return await rpc.call(method, params, timeout)
+            answer = await rpc.call(method, params, timeout)
         finally:
             self._busy -= 1
             self._last_use = asyncio.get_running_loop().time()
             if method in _REGISTERING:
                 self._note_registering(method, params)
+        if method in _BRINGING:  # who is told of a new account may ask for it at once
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_ARRIVAL_SECONDS):
+                    await self._house_kept.wait()
+        return answer
 
     async def configuration(self, account: str) -> Configuration:
         """As `Configured.configuration`: read from signal-cli's own database, beside it."""
@@ -486,6 +496,8 @@ class SignalCli(Engine):
                 self._subscribe_anew = False
                 await self._unsubscribe(rpc, house)
             await self._subscribe(rpc, house)
+            if not self._look_anew:
+                self._house_kept.set()
             await self._restart_for_missing(rpc, house)
 
     def _note_registering(self, method: str, params: Params) -> None:
@@ -498,6 +510,7 @@ class SignalCli(Engine):
             if method in {"unregister", "deleteLocalAccountData"}:
                 self._accounts.pop(account, None)
         self._subscribe_anew = self._look_anew = True
+        self._house_kept.clear()
         self._house_call.set()
 
     async def _subscribe(self, rpc: RpcConnection, house: "_House") -> None:
