@@ -7,7 +7,7 @@ import os
 import re
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from tests.e2e.lab.datafolder import write_accounts
 from tests.e2e.lab.laboratory import ROOT, Lab
 from tests.e2e.lab.person import Person, until_delivered
 from tests.e2e.lab.reports import Json, Reports
+from tests.fakes.sse import EventSource
 
 _START_SECONDS = 40
 _STOP_SECONDS = 6
@@ -62,11 +63,20 @@ class Courier:
         self.log = log
         self._session = session
 
-    async def call(self, method: str, path: str, body: object = None, *, query: Mapping[str, str] | None = None) -> Reply:
-        """A request; `body` is sent as JSON unless it is None."""
-        data = None if body is None else io.BytesIO(msgspec.json.encode(body))
+    async def call(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        *,
+        query: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        raw: bytes | None = None,
+    ) -> Reply:
+        """A request; `body` is sent as JSON unless it is None, `raw` as it is."""
+        data = io.BytesIO(msgspec.json.encode(body) if raw is None else raw) if body is not None or raw is not None else None
         address = URL(self.base + path, encoded=True).update_query(query or {})
-        async with self._session.request(method, address, data=data) as answer:
+        async with self._session.request(method, address, data=data, headers=headers) as answer:
             return Reply(answer.status, await answer.read(), answer.content_type, f"{method} {path} {str(body)[:300]}")
 
     @contextlib.asynccontextmanager
@@ -75,6 +85,18 @@ class Courier:
         reports = Reports()
         async with self._session.ws_connect(f"{self.base}/v1/receive/{number}", max_msg_size=0) as socket:
             reading = asyncio.create_task(_read(socket, reports))
+            try:
+                yield reports
+            finally:
+                reading.cancel()
+                await asyncio.gather(reading, return_exceptions=True)
+
+    @contextlib.asynccontextmanager
+    async def events(self, **query: str) -> AsyncIterator[Reports]:
+        """What `GET /api/v2/events` tells as server-sent events, from now on."""
+        reports = Reports()
+        async with EventSource.connect(self._session, str(URL(f"{self.base}/api/v2/events").with_query(query))) as source:
+            reading = asyncio.create_task(_follow(source, reports))
             try:
                 yield reports
             finally:
@@ -135,6 +157,12 @@ class House:
         assert isinstance(sent["timestamp"], str)
         return int(sent["timestamp"])
 
+    async def native(self, method: str, path: str, body: Mapping[str, object] | None = None, **query: str) -> Reply:
+        """A request to `/api/v2` for the account: it is named in the body where there is one, else in the query."""
+        if body is not None and method == "POST":
+            return await self.call(method, f"/api/v2{path}", {"account": self.number, **body}, query=query)
+        return await self.call(method, f"/api/v2{path}", body, query={"account": self.number, **query})
+
     async def receives(self, wanted: Callable[[Json], bool], *, within: float = 20) -> Json:
         """The first envelope that is wanted."""
         report = await self.inbox.take(lambda report: wanted(report["envelope"]), within=within)
@@ -164,13 +192,16 @@ class House:
 
 
 @contextlib.asynccontextmanager
-async def running_courier(lab: Lab, name: str, numbers: list[str], **settings: str) -> AsyncIterator[Courier]:
+async def running_courier(
+    lab: Lab, name: str, numbers: list[str], *, program: Sequence[str] = ("signal_courier", "serve"), **settings: str
+) -> AsyncIterator[Courier]:
     """Starts the service over the lab's signal-cli with registered accounts; stops it, and looks whether that was clean.
 
     Args:
         lab: where.
         name: of its folder in the lab; short, for sockets are in there too.
         numbers: the accounts to write to signal-cli's data folder first; none when the folder is there already.
+        program: the module to run, and its arguments.
         settings: environment variables beside the necessary ones.
     """
     folder = lab.folder / name
@@ -180,7 +211,7 @@ async def running_courier(lab: Lab, name: str, numbers: list[str], **settings: s
         write_accounts(home, numbers)
         await lab.levers.load(home)
     environment = os.environ | {
-        "PYTHONPATH": str(ROOT / "addon"),
+        "PYTHONPATH": f"{ROOT / 'addon'}:{ROOT}",
         "PORT": "0",
         "MODE": "json-rpc",
         "LOG_LEVEL": "debug",
@@ -193,7 +224,7 @@ async def running_courier(lab: Lab, name: str, numbers: list[str], **settings: s
     with log.open("ab") as output:
         before = output.tell()
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "signal_courier", "serve", cwd=folder, env=environment, stdout=output, stderr=output
+            sys.executable, "-m", *program, cwd=folder, env=environment, stdout=output, stderr=output
         )
     try:
         base = await _address(process, log, before)
@@ -220,6 +251,13 @@ async def running_house(lab: Lab, name: str, number: str, **settings: str) -> As
             await person.greets(house.aci, f"I am {person.name}")
             await house.greets(person)
         yield house
+
+
+async def _follow(source: EventSource, reports: Reports) -> None:
+    with contextlib.suppress(EOFError):
+        while True:
+            reports.add((await source.next(timeout=_CALL_SECONDS)).json)
+    reports.close()
 
 
 async def _read(socket: aiohttp.ClientWebSocketResponse, reports: Reports) -> None:

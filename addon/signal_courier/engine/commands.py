@@ -28,8 +28,8 @@ from signal_courier.engine.answers import (
     UserStatus,
     Version,
 )
-from signal_courier.engine.base import Engine, Json
-from signal_courier.engine.errors import EngineFault, Unsupported, needs_version
+from signal_courier.engine.base import AccountState, Engine, Json
+from signal_courier.engine.errors import AccountUnknown, AccountUnlinked, EngineFault, Unsupported, needs_version
 
 type Strings = Sequence[str]
 
@@ -152,7 +152,7 @@ class Commands:
             params["voiceNote"] = True
         if no_urgent or voice_note:
             await self._check_version("send", params)
-        return _decode("send", await self._engine.call("send", params), _send)
+        return _decode("send", await self._ask_engine("send", params), _send)
 
     async def send_reaction(
         self,
@@ -797,13 +797,22 @@ class Commands:
         if method in versions.METHODS or method in versions.PARAMETERS:
             await self._check_version(method, params)
         try:
-            return await self._engine.call(method, params)
+            return await self._ask_engine(method, params)
         except Unsupported as refusal:
             if since := versions.METHODS.get(method):
                 raise needs_version(method, since, self._engine.status.version) from refusal
             raise Unsupported(
                 f"This signal-cli daemon does not offer {method}: it may serve one account only, or be another program", code=refusal.code
             ) from refusal
+
+    async def _ask_engine(self, method: str, params: Mapping[str, Json]) -> msgspec.Raw:
+        try:
+            return await self._engine.call(method, params)
+        except AccountUnknown as refusal:  # signal-cli says the same of an account that its phone has removed
+            account = params.get("account")
+            if isinstance(account, str) and self._engine.status.accounts.get(account) is AccountState.UNLINKED:
+                raise AccountUnlinked(refusal.message, code=refusal.code, response=refusal.response) from refusal
+            raise
 
     async def _check_version(self, method: str, params: Mapping[str, Json]) -> None:
         """Raise `Unsupported` for what the running version lacks; old ones would ignore an unknown parameter without a word."""

@@ -57,6 +57,10 @@ class AccountUnknown(Rejected):
     """No such account is loaded (code -32602)."""
 
 
+class AccountUnlinked(AccountUnknown):
+    """The account is not loaded any more, because its phone has removed this device."""
+
+
 class NotFound(Rejected):
     """The avatar, attachment, sticker or group asked for does not exist."""
 

@@ -1,7 +1,7 @@
 """Linking as a person sees it: one picture to scan, which renews itself until somebody has scanned it or the time is over.
 
-Signal's server forgets a code after about 100 seconds. So a new one takes its place in time, and both are waited for, as somebody may be
-scanning the old one just then.
+Signal's server forgets a code after about 100 seconds. So a new one takes its place in time, and each is waited for until signal-cli gives
+it up: somebody may be scanning the old one just then, and what was scanned takes seconds to be finished.
 """
 
 import asyncio
@@ -114,21 +114,21 @@ class LinkSessions:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _see_through(self, session: LinkSession, uri: str) -> None:
+        clock = asyncio.get_running_loop().time
         pending = [self._linking.finish(uri, session.device_name)]
+        renew_at = clock() + self.renew_after
         try:
             async with asyncio.timeout(self.lifetime):
                 while True:
-                    settled = await self._linking.first_settled(pending, timeout=self.renew_after)
-                    if settled is None:
-                        pending = [*pending[-1:], await self._renew(session)]
-                        continue
-                    pending.remove(settled)
-                    if settled.state is LinkState.EXPIRED:
-                        if not pending:
-                            pending = [await self._renew(session)]
-                        continue
-                    self._close(session, settled.state, account=settled.account, reason=settled.reason)
-                    return
+                    settled = await self._linking.first_settled(pending, timeout=max(0.0, renew_at - clock()))
+                    if settled is not None:
+                        pending.remove(settled)  # an older code's end is no news while a newer one is shown
+                        if settled.state is LinkState.LINKED or (settled.state is LinkState.FAILED and not pending):
+                            self._close(session, settled.state, account=settled.account, reason=settled.reason)
+                            return
+                    if settled is None or not pending:
+                        pending.append(await self._renew(session))  # the older ones expire by themselves, or are being finished just now
+                        renew_at = clock() + self.renew_after
         except TimeoutError:
             self._close(session, LinkState.EXPIRED, reason="nobody has scanned the code")
         except EngineError as error:

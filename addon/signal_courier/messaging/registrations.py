@@ -19,7 +19,8 @@ from signal_courier.model.errors import MissingThing
 VOICE_PAUSE = 60.0
 """Seconds between asking for an SMS and asking for a call, as Signal wants it."""
 _KEPT = 64
-_INVALID_CAPTCHA = re.compile("invalid captcha", re.IGNORECASE)
+_INVALID_CAPTCHA = re.compile(r"invalid captcha|\[403\]", re.IGNORECASE)
+"""What is said of a captcha that was given and did not count; signal-cli 0.13.19 passes on the server's plain 403."""
 _WRONG_CODE = re.compile(r"\[40[13]\]|Authorization failed|Invalid verification code", re.IGNORECASE)
 _WRONG_PIN = re.compile(r"Invalid pin(?:, tries remaining: (\d+))?", re.IGNORECASE)
 

@@ -401,7 +401,7 @@ async def test_an_unlinked_device_is_known_as_such_at_start_and_a_half_registrat
 async def test_a_linked_account_receives_at_once(engines: Engines, config: Path) -> None:
     engine = await engines.ready(poll=3600)
     await engine.call("finishLink", {"deviceLinkUri": "sgnl://x"})
-    await reach(lambda: engine.status.accounts.get("+4915100000003") is AccountState.READY)
+    assert engine.status.accounts["+4915100000003"] is AccountState.READY
     with (config / "mailbox.jsonl").open("a") as mailbox:
         mailbox.write(json.dumps({"envelope": {"timestamp": 1}, "account": "+4915100000003"}) + "\n")
     await reach(lambda: len(engines.frames) == 1)

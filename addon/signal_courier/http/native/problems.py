@@ -229,6 +229,7 @@ _ENGINE: Final[Sequence[tuple[type[errors.EngineError], str]]] = (
     (errors.Unsupported, "unsupported"),
     (errors.NotFound, "not-found"),
     (errors.TransportRefused, "voice-required"),
+    (errors.AccountUnlinked, "unlinked"),
     (errors.AccountUnknown, "account-unknown"),
     (errors.EngineFault, "engine-fault"),
 )
