@@ -325,3 +325,12 @@ async def test_a_message_has_to_say_something(act):
     for data in ({}, {"message": ""}, {"voice_message": "Hello", "files": ["/x"]}):
         with pytest.raises(probatio.Invalid):
             await act("send_message", conversation=ECHO, **data)
+
+
+async def test_a_program_that_does_not_end_is_ended(voice: Path, hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("custom_components.signal_courier.voice._DEADLINE", 0.2)
+    (voice / "ffmpeg").write_text("#!/bin/sh\nexec sleep 60\n")
+    (voice / "ffmpeg").chmod(0o755)
+    with pytest.raises(HomeAssistantError) as error:
+        await async_voice_note(hass, b"ID3", "mp3")
+    assert (error.value.translation_placeholders or {})["error"] == "it took too long"

@@ -166,3 +166,20 @@ async def test_an_account_whose_phone_has_removed_it_says_so(act, courier, confi
     with pytest.raises(HomeAssistantError) as error:
         await act("react", conversation=ECHO, timestamp=timestamp, author=ECHO, emoji="👍")
     assert error.value.translation_key == "problem_unlinked"
+
+
+async def test_the_history_has_files_quotes_and_stickers(act, client, courier, config_entry):
+    first = await act("send_message", conversation=ECHO, message="Is it warm?")
+    quote = {"quote": {"id": first["timestamp"], "author": HOME, "authorUuid": uuid_of(HOME), "text": "Is it warm?", "attachments": []}}
+    await courier.speak(quote, text="Yes")
+    (pack, *_) = await client.stickers.packs()
+    await act("send_message", conversation=ECHO, sticker=pack.stickers[0].sticker)
+    kept = await client.attachments.upload(b"Hello", "hello.txt", type="text/plain")
+    await client.messages.send([ECHO], text="Look", attachments=[kept.id])
+    await courier.settled()
+    found = (await act("get_messages", conversation=ECHO, direction="received"))["messages"]
+    (answer,) = (one for one in found if one.get("text") == "Yes")
+    assert (answer["quote"]["timestamp"], answer["quote"]["text"]) == (first["timestamp"], "Is it warm?")
+    assert [one["sticker"] for one in found if "sticker" in one] == [pack.stickers[0].sticker]
+    (file,) = (one["attachments"][0] for one in found if one["attachments"])
+    assert file["media_content_id"] == f"media-source://signal_courier/{config_entry.entry_id}/file/{file['id']}"
