@@ -2,9 +2,11 @@
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, Page
 
 from tests.live.browser import Album, Dialog, logged_in
@@ -29,7 +31,7 @@ async def told(home: HomeAssistant, key: str) -> bool:
 async def becomes(home: HomeAssistant, key: str, *, there: bool, within: float = 20) -> None:
     """Waits until an issue is told, or no more."""
     async with asyncio.timeout(within):
-        while await told(home, key) is not there:
+        while await told(home, key) is not there:  # noqa: ASYNC110  # it is another process that is asked
             await asyncio.sleep(0.1)
 
 
@@ -40,10 +42,17 @@ async def opened(page: Page, home: HomeAssistant, title: str) -> Dialog:
     return Dialog(page)
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="session", autouse=True)
+async def account(home: HomeAssistant, service: Service) -> AsyncIterator[None]:
+    """The account SECOND, for these tests only."""
+    entry_id = await home.add_account(service.base, SECOND, token=TOKEN)
+    yield
+    await home.call("DELETE", f"/api/config/config_entries/entry/{entry_id}")
+
+
 async def test_a_safety_number_is_compared_and_a_captcha_given(
     home: HomeAssistant, service: Service, browser: Browser, album: Album
 ) -> None:
-    await home.add_account(service.base, SECOND, token=TOKEN)
     for person in (NEWKEY, LIMITED):
         await service.call("POST", "/api/v2/messages", {"account": SECOND, "recipients": [person], "text": "Hello", "wait": 0})
     await becomes(home, "safety_number", there=True)
