@@ -63,8 +63,25 @@ async def site(hass: HomeAssistant, aiohttp_server):
         await response.write(bytes(2000))
         return response
 
+    async def broken(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        response.content_length = 900
+        await response.prepare(request)
+        await response.write(bytes(100))
+        assert request.transport is not None
+        request.transport.abort()
+        return response
+
     app = web.Application()
-    app.add_routes([web.get("/guarded", guarded), web.get("/named", named), web.get("/moved", moved), web.get("/large", large)])
+    app.add_routes(
+        [
+            web.get("/guarded", guarded),
+            web.get("/named", named),
+            web.get("/moved", moved),
+            web.get("/large", large),
+            web.get("/broken", broken),
+        ]
+    )
     server = await aiohttp_server(app)
     address = f"http://127.0.0.1:{server.port}"
     hass.config.allowlist_external_urls = {f"{address}/"}
@@ -113,6 +130,7 @@ async def test_addresses_that_are_not_allowed_or_do_not_answer_are_told(hass: Ho
         (f"{site}/moved?to=http://127.0.0.2/x", "url_not_allowed"),
         (f"{site}/guarded", "url_failed"),
         (f"{site}/nothing", "url_failed"),
+        (f"{site}/broken", "url_failed"),
         (f"{site}/large?told=1", "file_too_large"),
         (f"{site}/large", "file_too_large"),
     ):
