@@ -31,6 +31,9 @@ logger:
   logs:
     homeassistant.bootstrap: info
     custom_components.signal_courier: debug
+input_boolean:
+  garden_light:
+    name: Garden light
 automation: !include automations.yaml
 script: !include scripts.yaml
 """

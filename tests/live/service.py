@@ -89,4 +89,5 @@ class Service:
                             message: dict[str, Any] = event["message"]
                             return message
         except TimeoutError:
-            raise AssertionError(f"{account} has not received {text!r}") from None
+            texts = [message.get("text") for message in await self.received(account)]
+            raise AssertionError(f"{account} has not received {text!r}, but {texts}") from None

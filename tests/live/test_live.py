@@ -5,7 +5,7 @@ from playwright.async_api import Browser
 
 from tests.live.browser import Album, Dialog, logged_in
 from tests.live.home_assistant import HomeAssistant
-from tests.live.service import HOME, TOKEN, Service
+from tests.live.service import HOME, SECOND, TOKEN, Service
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(120)]
 
@@ -149,6 +149,16 @@ async def test_a_message_runs_an_automation_that_answers(home: HomeAssistant, se
     )
     await service.write("/heating 21", to=LINKED, sender=HOME)
     assert (await service.receives(HOME, "Heating: 21"))["quote"]["text"] == "/heating 21"
+
+
+async def test_assist_does_what_is_written_and_answers(home: HomeAssistant, service: Service) -> None:
+    await home.ask(
+        "homeassistant/expose_entity", assistants=["conversation"], entity_ids=["input_boolean.garden_light"], should_expose=True
+    )
+    await home.add_conversation(await home.entry_of("Linked"), SECOND, enabled=True, agent_id="conversation.home_assistant")
+    await service.write("Turn on the garden light", to=LINKED, sender=SECOND)
+    await home.until("input_boolean.garden_light", "on")
+    await service.receives(SECOND, "Turned on the switch")
 
 
 async def test_a_captcha_is_solved_in_the_repairs_and_what_waited_is_sent(
