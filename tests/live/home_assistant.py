@@ -216,6 +216,7 @@ class HomeAssistant:
         """Makes an automation as the editor does."""
         body = {"alias": name, "triggers": triggers, "actions": actions, "mode": "queued", **more}
         await self.call("POST", f"/api/config/automation/config/{name}", body)
+        await self.until(f"automation.{name}", "on")  # it listens then
 
     async def entries(self) -> list[dict[str, Any]]:
         """The config entries of the integration."""
