@@ -14,7 +14,7 @@ from .assist import async_setup_assist
 from .bus import async_setup_bus
 from .client import CourierError, SignalCourierClient, Unauthorized
 from .client.events import Event
-from .const import CONF_ACCOUNT, CONF_LATE_AFTER, DEFAULT_LATE_AFTER, DOMAIN, LOGGER
+from .const import CONF_ACCOUNT, CONF_INSTANCE, CONF_LATE_AFTER, DEFAULT_LATE_AFTER, DOMAIN, LOGGER
 from .conversations import ConversationDirectory
 from .coordinator import AllowList, SignalCourierConfigEntry, SignalCourierCoordinator, SignalCourierData
 from .devices import async_remove_device
@@ -61,6 +61,8 @@ async def async_setup_entry(hass: HomeAssistant, entry: SignalCourierConfigEntry
     if coordinator.account.state == "unlinked":
         async_raise_unlinked(hass, entry)
         raise ConfigEntryNotReady(translation_domain=DOMAIN, translation_key="problem_unlinked")
+    if (instance := coordinator.data.id) is not None and entry.data.get(CONF_INSTANCE) != instance:  # so that it is found where it moves
+        hass.config_entries.async_update_entry(entry, data={**entry.data, CONF_INSTANCE: instance})
     conversations = ConversationDirectory(hass, client)
     events = EventHub(
         hass,

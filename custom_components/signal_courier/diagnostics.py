@@ -1,5 +1,6 @@
 """Diagnostics: how everything is, without who and what."""
 
+import json
 from dataclasses import asdict
 from typing import Any, Final
 
@@ -8,12 +9,12 @@ from homeassistant.const import CONF_TOKEN, CONF_URL
 from homeassistant.core import HomeAssistant
 
 from .client.models import Status
-from .const import CONF_ACCOUNT, CONF_ALLOWED_SENDERS, CONF_CONVERSATION_ID
+from .const import CONF_ACCOUNT, CONF_ALLOWED_SENDERS, CONF_CONVERSATION_ID, CONF_INSTANCE, CONF_NOTIFY_SERVICES
 from .coordinator import SignalCourierConfigEntry
 
 _TO_REDACT: Final = {
-    CONF_ACCOUNT, CONF_ALLOWED_SENDERS, CONF_CONVERSATION_ID, CONF_TOKEN, CONF_URL, "challenge_tokens", "detail", "instance", "name",
-    "number", "recipients", "title", "unique_id", "uuid",
+    CONF_ACCOUNT, CONF_ALLOWED_SENDERS, CONF_CONVERSATION_ID, CONF_INSTANCE, CONF_NOTIFY_SERVICES, CONF_TOKEN, CONF_URL, "challenge_tokens",
+    "detail", "id", "name", "number", "recipients", "title", "unique_id", "uuid",
 }  # fmt: skip
 
 
@@ -39,6 +40,7 @@ async def async_get_config_entry_diagnostics(hass: HomeAssistant, entry: SignalC
 
 
 def _status(status: Status) -> dict[str, Any]:
-    told: dict[str, Any] = async_redact_data(asdict(status), _TO_REDACT)
+    plain = json.loads(json.dumps(asdict(status)))  # tuples as lists: others are not looked into
+    told: dict[str, Any] = async_redact_data(plain, _TO_REDACT)
     told["queues"]["sending"] = list((status.queues.sending or {}).values())  # its keys are numbers
     return told

@@ -86,7 +86,7 @@ class Connection:
             CONF_URL: self.url,
             CONF_TOKEN: self.token,
             CONF_VERIFY_SSL: self.verify_ssl,
-            CONF_INSTANCE: self.status.instance,
+            CONF_INSTANCE: self.status.id,
             CONF_APP: self.app,
         }
 

@@ -97,3 +97,16 @@ async def test_an_entry_that_waits_is_tried_again_at_its_own_address(
     await hass.async_block_till_done()
     assert config_entry.state is ConfigEntryState.LOADED
     await hass.config_entries.async_unload(config_entry.entry_id)
+
+
+async def test_an_entry_knows_its_service_by_the_id_that_is_announced(hass: HomeAssistant, courier: Courier, setup_integration) -> None:
+    entry = await setup_integration()
+    instance = entry.data[CONF_INSTANCE]
+    assert len(instance) == 32
+    await courier.stop()
+    hass.config_entries.async_update_entry(entry, data={**entry.data, "url": "http://127.0.0.9:1"})  # where it was before
+    await hass.async_block_till_done()
+    await courier.again()
+    assert (await announced(hass, courier.port, id=instance))["reason"] == "already_configured"
+    await hass.async_block_till_done()
+    assert (entry.data["url"], entry.state) == (courier.url, ConfigEntryState.LOADED)

@@ -81,10 +81,10 @@ class Status:
     """How the service is."""
 
     version: str
+    id: str | None = None
+    """Names this service, for ever."""
     started: float = 0.0
     """Seconds since 1970."""
-    instance: str | None = None
-    """Id of this installation, where the service tells it."""
     engine: Engine = Engine()
     accounts: tuple[Account, ...] = ()
     queues: Queues = Queues()
