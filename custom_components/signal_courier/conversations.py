@@ -42,11 +42,6 @@ class ConversationDirectory:
         """One of them by its id; `None` where it is unknown (left, deleted, or never met)."""
         return self.all.get(conversation_id) or self._met.get(conversation_id)
 
-    @property
-    def own(self) -> Conversation | None:
-        """The account's notes to itself; its `id` is the account's UUID."""
-        return next((one for one in self.all.values() if one.kind == "self"), None)
-
     def recent(self) -> list[Conversation]:
         """Who wrote since the start, the latest first; contacts or not."""
         return [self.all.get(one.id, one) for one in reversed(self._met.values())]

@@ -60,6 +60,7 @@ class SignalCourierCoordinator(DataUpdateCoordinator[Status]):
         super().__init__(hass, LOGGER, config_entry=entry, name=DOMAIN, update_interval=_INTERVAL, always_update=False)
         self._client = client
         self._number: str = entry.data[CONF_ACCOUNT]
+        self._stream_error: CourierError | None = None
         self._soon = Debouncer(hass, LOGGER, cooldown=_COOLDOWN, immediate=False, function=self.async_refresh)
 
     @property
@@ -80,20 +81,29 @@ class SignalCourierCoordinator(DataUpdateCoordinator[Status]):
         except Unauthorized as error:
             raise ConfigEntryAuthFailed(translation_domain=DOMAIN, translation_key="problem_unauthorized") from error
         except CourierError as error:
-            self.async_lost(error)
-            raise UpdateFailed(
-                translation_domain=DOMAIN, translation_key="cannot_connect", translation_placeholders={"error": str(error)}
-            ) from error
+            self._async_lost(error)
+            raise self._failure(error) from error
+        if self._stream_error is not None:  # it answers, but events do not come yet, or cannot: a proxy may refuse WebSockets
+            raise self._failure(self._stream_error)
         self._async_returned()
         return status
 
+    @staticmethod
+    def _failure(error: CourierError) -> UpdateFailed:
+        return UpdateFailed(translation_domain=DOMAIN, translation_key="cannot_connect", translation_placeholders={"error": str(error)})
+
     @callback
     def async_lost(self, error: CourierError) -> None:
-        """The service does not answer, or the stream has ended: say so once."""
+        """The stream has ended, or cannot be made: say so once."""
+        self._stream_error = error
+        self._async_lost(error)
+
+    @callback
+    def _async_lost(self, error: CourierError) -> None:
         self.last_exception = error
         if isinstance(error, Unauthorized):
             self.config_entry.async_start_reauth(self.hass)
-        if self.last_update_success:
+        if self.last_update_success and self.data is not None:
             LOGGER.info("The connection to Signal Courier for %s is lost: %s", self.config_entry.title, error)
             self.last_update_success = False
             self.async_update_listeners()
@@ -101,6 +111,7 @@ class SignalCourierCoordinator(DataUpdateCoordinator[Status]):
     @callback
     def async_connected(self) -> None:
         """The stream flows: what happened meanwhile may have changed everything."""
+        self._stream_error = None
         if not self.last_update_success:
             self._async_returned()
             self.async_update_listeners()

@@ -16,6 +16,7 @@ automations are there for what arrived meanwhile.
 
 import asyncio
 import random
+import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, fields
 from typing import Any, Final
@@ -34,6 +35,8 @@ from .const import DOMAIN, LOGGER
 _FIRST_PAUSE: Final = 0.5
 _LONGEST_PAUSE: Final = 60.0
 """Seconds between two attempts to connect: doubled each time, and shortened by up to a half by chance."""
+_STABLE: Final = 10.0
+"""Seconds after which a connection was a good one, as is one that brought something: the pause after it is the first again."""
 _ACK_DELAY: Final = 0.05
 """Seconds for which acknowledgements are collected."""
 _TURN: Final = 25
@@ -186,14 +189,16 @@ class EventHub:
             pass
         pause = _FIRST_PAUSE
         while True:
+            began, position = time.monotonic(), self.position
             try:
                 await self.async_prepare()
                 async with self._client.events.follow(self._consumer) as stream:
-                    pause = _FIRST_PAUSE
                     self._tell_connected()
                     await self._follow(stream)
             except CourierError as error:
                 self._tell_lost(error)
+                if time.monotonic() - began > _STABLE or self.position != position:
+                    pause = _FIRST_PAUSE
                 if isinstance(error, Unauthorized):
                     pause = _LONGEST_PAUSE
             await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311  # so that many do not come back at once
@@ -240,7 +245,11 @@ class EventHub:
 
     @callback
     def _hand_on(self, event: Event) -> None:
-        told = self._judged(event)
+        try:
+            told = self._judged(event)
+        except Exception:  # noqa: BLE001  # one event that is not understood must not keep back all the others
+            LOGGER.exception("The event %s (%s) could not be judged, and is left out", event.id, event.type)
+            return
         for subscription in (*self._subscriptions, *self._hass.data.get(_EVERYWHERE, ())):
             if subscription.wants(told):
                 try:

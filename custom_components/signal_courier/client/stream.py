@@ -28,11 +28,11 @@ class EventStream:
         """How many events the service had removed, by age or number, before they could be told."""
 
     async def __aiter__(self) -> AsyncIterator[Event]:
-        """The events. Raises `Unreachable` at the end."""
+        """The events. Raises `Unreachable` at the end; `InvalidAnswer` where something else than the service talks."""
         async for frame in self._socket:
             if frame.type is not aiohttp.WSMsgType.TEXT:
                 break
-            event = self._event(json.loads(frame.data))
+            event = self._event(frame.data)
             if event is not None:
                 yield event
         raise Unreachable(f"the connection has ended ({self._socket.close_code or 'no answer'})")
@@ -44,7 +44,11 @@ class EventStream:
         except (aiohttp.ClientError, OSError) as error:
             raise Unreachable(str(error) or type(error).__name__) from error
 
-    def _event(self, told: object) -> Event | None:
+    def _event(self, text: str) -> Event | None:
+        try:
+            told = json.loads(text)
+        except ValueError as error:
+            raise InvalidAnswer("an event is no JSON") from error
         if not isinstance(told, dict):
             raise InvalidAnswer("an event is no object")
         if "id" in told:
