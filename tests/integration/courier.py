@@ -58,6 +58,11 @@ class HostProcess:
             raise RuntimeError(answer["error"])
         return answer["result"]
 
+    def kill(self) -> None:
+        """Let nobody say goodbye."""
+        self._process.kill()
+        self._process.wait(20)
+
     def end(self) -> None:
         """End the program, and the service with it."""
         assert self._process.stdin is not None
@@ -85,6 +90,16 @@ class Courier:
         """Start it; for the fixture."""
         self.port = self._host.ask("start", folder=str(self._folder), token=TOKEN)
 
+    def move(self, host: HostProcess) -> None:
+        """Go on in this process, on another port; for a fixture, before anybody knows the port."""
+        self._host.ask("stop")
+        self._host = host
+        self.begin()
+
+    def end(self) -> None:
+        """End the process; where it is nobody else's."""
+        self._host.end()
+
     async def renew(self, *, speed: float | None = None, **settings: object) -> None:
         """Start a new one in its place, on another port: empty, with people `speed` times as fast as real ones (unlimited without)."""
         self._folder = self._folder.with_name(self._folder.name + "-new")
@@ -94,9 +109,15 @@ class Courier:
         """Stop it; its data stays."""
         await self._ask("stop")
 
-    async def again(self) -> None:
-        """Start it again on the same port, with its data."""
-        await self._ask("again")
+    async def again(self, **settings: object) -> None:
+        """Start it again on the same port, with its data; and with these settings instead of those it had."""
+        await self._ask("again", settings=settings)
+
+    async def kill(self) -> None:
+        """End its program without a word to anybody, and start another one on the same port, with the same data."""
+        await asyncio.get_running_loop().run_in_executor(None, self._host.kill)
+        self._host = await asyncio.get_running_loop().run_in_executor(None, HostProcess)
+        await self._ask("start", folder=str(self._folder), token=TOKEN, settings={"port": self.port})
 
     async def pace_links(self, *, renew_after: float = 60, lifetime: float = 600) -> None:
         """Let codes to link be renewed after so many seconds, and links be given up."""

@@ -46,8 +46,9 @@ class Host:
         self._settings = {"port": 0, "token": token, **(settings or {})}
         return await self.do_again()
 
-    async def do_again(self) -> int:
-        """Start the service that was stopped once more, on the same port; gives that."""
+    async def do_again(self, settings: dict[str, Any] | None = None) -> int:
+        """Start the service that was stopped once more, on the same port, which is given, and with other settings where need be."""
+        self._settings |= settings or {}
         config = self._folder / "signal-cli"
         given = {"engine": "simulator", "mode": "json-rpc", "trust_loopback": False, "pace": 0} | self._settings
         self._courier = Courier(Settings(data_dir=self._folder / "data", signal_cli_config_dir=config, **given))
