@@ -321,6 +321,11 @@ class AssistChat:
 
 
 def _voice_note(event: CourierEvent) -> EventAttachment | None:
-    """What was spoken, if the message is that."""
-    attachments = event.message.attachments if event.message is not None else ()
-    return next((one for one in attachments if one.voice_note), None)
+    """What was spoken, if the message is that: signal-cli does not always tell, so a sound without a text counts too."""
+    message = event.message
+    if message is None:
+        return None
+    sounds = [one for one in message.attachments if (one.type or "").startswith("audio/")]
+    if not message.text and len(sounds) == len(message.attachments) == 1:
+        return sounds[0]
+    return next((one for one in sounds if one.voice_note), None)
