@@ -160,6 +160,12 @@ async def test_assist_does_what_is_written_and_answers(home: HomeAssistant, serv
     await service.receives(SECOND, "Turned on the switch")
 
 
+async def test_diagnostics_tell_nothing_of_whom_and_what(home: HomeAssistant, service: Service) -> None:
+    told = str(await home.call("GET", f"/api/diagnostics/config_entry/{await home.entry_of('Linked')}"))
+    for secret in (TOKEN, LINKED, HOME, SECOND, "Echo", "Polly", "heating", str(service.port)):
+        assert secret not in told, secret
+
+
 async def test_what_came_while_home_assistant_was_away_is_obeyed_once(home: HomeAssistant, service: Service) -> None:
     await home.stop()
     await service.write("/heating 22", to=LINKED, sender=HOME)
