@@ -9,7 +9,7 @@ from homeassistant.core import HomeAssistant
 from custom_components.signal_courier.client.events import EventAttachment
 from custom_components.signal_courier.const import CONF_DOWNLOAD_ATTACHMENTS
 from custom_components.signal_courier.downloads import file_name
-from tests.integration.courier import ECHO
+from tests.integration.courier import ECHO, POLLY
 from tests.integration.waiting import wait_for
 
 STAMP = 1795221024321
@@ -39,6 +39,24 @@ async def test_what_cannot_be_kept_is_told_and_ends_nothing(hass: HomeAssistant,
     hass.config.allowlist_external_dirs = {str(media)}
     await client.messages.send([ECHO], text="Again", attachments=[kept.id])
     await wait_for(lambda: next(media.glob("signal_courier/echo_hill/* cat.txt"), None))
+
+
+async def test_what_is_to_be_seen_once_and_what_strangers_send_is_not_kept(hass: HomeAssistant, media: Path, events, client, courier):
+    seen = {"id": "seen.jpg", "filename": "seen.jpg", "contentType": "image/jpeg", "size": 4}
+    await courier.speak({"attachments": [seen], "viewOnce": True})
+    await courier.speak({"attachments": [seen]}, sender=POLLY)
+    await courier.speak({"attachments": [{**seen, "id": None}]})
+    kept = await client.attachments.upload(b"meow", "last.txt", type="text/plain")
+    await client.messages.send([ECHO], text="Look", attachments=[kept.id])
+    await wait_for(lambda: next(media.glob("signal_courier/echo_hill/* last.txt"), None))
+    (only,) = media.glob("signal_courier/*/*")
+    assert only.name.endswith(" last.txt")
+
+
+async def test_more_files_than_can_be_kept_stay_at_the_service(hass: HomeAssistant, media: Path, events, courier, caplog):
+    files = [{"id": f"{number}.jpg", "filename": "a.jpg", "contentType": "image/jpeg", "size": 4} for number in range(250)]
+    await courier.speak({"attachments": files})
+    await wait_for(lambda: "Too many files came at once" in caplog.text)
 
 
 @pytest.mark.parametrize(
