@@ -49,7 +49,7 @@ async def test_what_is_to_be_seen_once_and_what_strangers_send_is_not_kept(hass:
     kept = await client.attachments.upload(b"meow", "last.txt", type="text/plain")
     await client.messages.send([ECHO], text="Look", attachments=[kept.id])
     await wait_for(lambda: next(media.glob("signal_courier/echo_hill/* last.txt"), None))
-    (only,) = media.glob("signal_courier/*/*")
+    (only,) = await asyncio.to_thread(lambda: list(media.glob("signal_courier/*/*")))
     assert only.name.endswith(" last.txt")
 
 
