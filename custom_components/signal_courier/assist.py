@@ -9,6 +9,7 @@ are left alone, and so is what came late.
 import asyncio
 import re
 import secrets
+from collections import deque
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -51,6 +52,8 @@ _WAITING: Final = 20
 """Messages of one conversation that wait for their answer; more are not answered."""
 _PATIENCE: Final = 120.0
 """Seconds for an answer."""
+_REMEMBERED: Final = 8
+"""Answers that are known again when somebody sends them back."""
 _TO_CONFIRM: Final = 120.0
 """Seconds in which a confirmation counts."""
 _TYPING_AGAIN: Final = 10.0
@@ -107,6 +110,7 @@ class AssistChat:
         self._memory: str | None = None
         """Home Assistant's id of the chat so far."""
         self._pending: _Pending | None = None
+        self._said: deque[str] = deque(maxlen=_REMEMBERED)
 
     @callback
     def async_take(self, event: CourierEvent) -> None:
@@ -124,13 +128,15 @@ class AssistChat:
 
     def _is_for_us(self, event: CourierEvent) -> bool:
         message, sender = event.message, event.sender
-        if message is None or message.story or event.late or not event.allowed or event.edit is not None:
+        if message is None or message.story or event.late or not event.allowed:
             return False
         if event.type == "sent" and (event.conversation is None or event.conversation.kind != "self"):
             return False
         if self._senders and (sender is None or self._senders.isdisjoint({sender.uuid, sender.number})):
             return False
         text = (message.text or "").strip()
+        if text and text in self._said:
+            return False  # somebody who sends everything back: two who do that never end
         return not text.startswith("/") and (bool(text) or _voice_note(event) is not None)
 
     async def _work(self) -> None:
@@ -231,6 +237,9 @@ class AssistChat:
         except ValueError:
             LOGGER.warning("The conversation agent %s of %s is not there", agent, self._name)
             return await self._say("assist_no_agent", pipeline)
+        except Exception:  # noqa: BLE001  # whoever made the agent; the next question must not suffer
+            LOGGER.exception("The conversation agent %s failed in %s", agent, self._name)
+            return await self._say("assist_error", pipeline)
         self._memory = result.conversation_id
         found = result.response.speech.get("plain", {}).get("speech")
         return str(found or "").strip()
@@ -316,6 +325,7 @@ class AssistChat:
         text = markdown_as_styles(answer)
         mode = "styled" if text != answer or "**" in text or "`" in text else "normal"
         for piece in pieces(text):
+            self._said.append(piece)
             await messages.send([place], text=piece, text_mode=mode, quote=quote, wait=10, expires_in=_SEND_WITHIN)
             quote = None
 

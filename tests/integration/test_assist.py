@@ -1,5 +1,6 @@
 """Promises of Assist over Signal: who is answered, by whom, and what is not touched without a word of confirmation."""
 
+import asyncio
 import re
 from collections.abc import Awaitable, Callable
 from types import MappingProxyType
@@ -29,7 +30,7 @@ from custom_components.signal_courier.const import (
     CONF_TYPING,
     DOMAIN,
 )
-from tests.integration.courier import DEMO_GROUP, DEMO_GROUP_ID, HOME, NEWKEY, POLLY, SECOND, TOKEN, uuid_of
+from tests.integration.courier import DEMO_GROUP, DEMO_GROUP_ID, ECHO, HOME, NEWKEY, POLLY, SECOND, TOKEN, uuid_of
 from tests.integration.waiting import wait_for, wait_until
 
 type Chat = Callable[..., Awaitable[None]]
@@ -106,9 +107,15 @@ class Model(AbstractConversationAgent):
         self.answer = answer
         self.asked: list[ConversationInput] = []
         self.results: list[Any] = []
+        self.failing: Exception | None = None
+        self.meanwhile: Callable[[], Awaitable[None]] | None = None
 
     async def async_process(self, user_input: ConversationInput) -> ConversationResult:
         self.asked.append(user_input)
+        if self.meanwhile is not None:
+            await self.meanwhile()
+        if self.failing is not None:
+            raise self.failing
         api = await llm.async_get_api(self.hass, "assist", user_input.as_llm_context("test"))
         for name, arguments in self.calls:
             tool = next(one.name for one in api.tools if one.name.endswith(name))
@@ -151,7 +158,7 @@ async def test_in_a_group_only_those_who_may_are_answered(hass: HomeAssistant, c
     assert hass.states.get("light.lamp").state != "on"
 
 
-async def test_commands_of_automations_and_edits_are_left_alone(courier, chat: Chat, sent: Sent):
+async def test_commands_of_automations_are_left_alone(courier, chat: Chat, sent: Sent):
     await chat()
     await courier.deliver("/turn on the lamp", sender=SECOND)
     await courier.deliver("what time is it", sender=SECOND)
@@ -211,6 +218,69 @@ async def test_an_agent_that_is_gone_is_said(courier, chat: Chat, sent: Sent):
     assert await sent(1) == ["There is nobody in Home Assistant who could answer."]
 
 
+async def test_an_agent_that_fails_is_said_and_asked_again(hass: HomeAssistant, courier, chat: Chat, sent: Sent):
+    model = Model()
+    agent_id = model.install(hass)
+    model.failing = KeyError("broken")
+    await chat(**{CONF_ASSIST_AGENT: agent_id})
+    await courier.deliver("Hello?", sender=SECOND)
+    assert await sent(1) == ["Something went wrong in Home Assistant. Its log tells more."]
+    model.failing = None
+    await courier.deliver("Hello again", sender=SECOND)
+    assert (await sent(2))[1] == "Done!"
+
+
+async def test_without_assist_somebody_says_so(hass: HomeAssistant, courier, config_entry, setup_integration, sent: Sent, client):
+    known = next(one for one in config_entry.subentries.values() if one.unique_id == DEMO_GROUP)
+    data = {**known.data, CONF_ASSIST: {CONF_ASSIST_ENABLED: True}}
+    hass.config_entries.async_update_subentry(config_entry, known, data=data)
+    await setup_integration()
+    await courier.deliver("Hello?", sender=SECOND, group_id=DEMO_GROUP_ID)
+    assert (await sent(1, DEMO_GROUP))[0] == "There is nobody in Home Assistant who could answer."
+
+
+async def test_who_sends_everything_back_is_answered_once(courier, chat: Chat, sent: Sent):
+    await chat(conversation_id=uuid_of(ECHO))
+    await courier.deliver("turn on the lamp")
+    assert len(await sent(1, uuid_of(ECHO))) == 1
+    await courier.settled()
+    await courier.deliver("turn off the lamp")
+    assert len(await sent(2, uuid_of(ECHO))) == 2
+    await courier.settled()
+
+
+async def test_what_the_owner_writes_to_others_is_no_command(hass: HomeAssistant, courier, chat: Chat, sent: Sent):
+    await chat()
+    await courier.deliver_sent("turn on the lamp", recipient=SECOND)
+    await courier.deliver("what time is it", sender=SECOND)
+    written, answer = await sent(2)
+    assert (written, answer.startswith("Turned on")) == ("turn on the lamp", False)
+    assert hass.states.get("light.lamp").state != "on"
+
+
+async def test_too_many_questions_are_not_collected(hass: HomeAssistant, courier, chat: Chat, sent: Sent, caplog):
+    model, gate = Model(answer="Yes"), asyncio.Event()
+
+    async def wait() -> None:
+        await gate.wait()
+
+    model.meanwhile = wait
+    await chat(**{CONF_ASSIST_AGENT: model.install(hass)})
+    await courier.deliver("Question {n}", sender=SECOND, count=30)
+    await wait_for(lambda: "more than 20 messages to answer" in caplog.text)
+    gate.set()
+    await sent(20)
+    await wait_for(lambda: len(model.asked) in (20, 21))
+
+
+async def test_an_answer_that_cannot_be_sent_is_logged(hass: HomeAssistant, courier, chat: Chat, caplog):
+    model = Model()
+    model.meanwhile = courier.stop
+    await chat(options={CONF_TYPING: True}, **{CONF_ASSIST_AGENT: model.install(hass)})
+    await courier.deliver("Hello?", sender=SECOND)
+    await wait_for(lambda: "Assist could not answer in Chat" in caplog.text)
+
+
 # -- locks, covers, alarms
 
 
@@ -267,6 +337,15 @@ async def test_a_language_models_tools_are_held_back_too(hass: HomeAssistant, co
     await courier.deliver(f"YES, {code_in(question)}.", sender=SECOND)
     assert (await sent(2))[1] == "Done: Front door."
     assert hass.states.get("lock.front_door").state == "unlocked"
+
+
+async def test_what_fails_after_the_confirmation_is_said(hass: HomeAssistant, courier, chat: Chat, sent: Sent):
+    await chat()
+    await courier.deliver("unlock the front door", sender=SECOND)
+    (question,) = await sent(1)
+    hass.services.async_remove("lock", "unlock")
+    await courier.deliver(f"YES {code_in(question)}", sender=SECOND)
+    assert (await sent(2))[1] == "That did not work: Front door."
 
 
 async def test_without_the_rule_it_is_done_at_once(hass: HomeAssistant, courier, chat: Chat, sent: Sent):

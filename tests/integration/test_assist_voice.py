@@ -20,7 +20,7 @@ from homeassistant.setup import async_setup_component
 
 from custom_components.signal_courier.client import SignalCourierClient
 from custom_components.signal_courier.client.events import MessageContent
-from custom_components.signal_courier.const import CONF_ASSIST, CONF_ASSIST_ENABLED, CONF_ASSIST_VOICE
+from custom_components.signal_courier.const import CONF_ASSIST, CONF_ASSIST_ENABLED, CONF_ASSIST_PIPELINE, CONF_ASSIST_VOICE
 from tests.integration.conftest import conversation_subentry
 from tests.integration.courier import HOME, SECOND, TOKEN, uuid_of
 from tests.integration.waiting import wait_until
@@ -56,11 +56,12 @@ class Mouth(tts.TextToSpeechEntity):
     _attr_default_language = "en"
     _attr_supported_languages = ["en"]  # noqa: RUF012  # as its base has it
     said: str | None = None
+    silent = False
 
     @override
     async def async_get_tts_audio(self, message: str, language: str, options: dict[str, Any]) -> tts.TtsAudioType:
         self.said = message
-        return "mp3", MP3
+        return (None, None) if self.silent else ("mp3", MP3)
 
 
 @pytest.fixture
@@ -194,3 +195,10 @@ async def test_what_cannot_be_heard_is_said(begin: Begin, say, ffmpeg, hears, ea
     hearing, _ = await begin(ear=ear)
     hearing.hears = hears
     assert (await say(data, "note.wav", "audio/wav")).text == expected
+
+
+async def test_a_voice_that_fails_is_answered_in_writing(hass: HomeAssistant, begin: Begin, say, ffmpeg):
+    _, mouth = await begin(**{CONF_ASSIST_VOICE: True, CONF_ASSIST_PIPELINE: "gone"})
+    mouth.silent = True
+    answer = await say(wav(), "note.wav", "audio/wav")
+    assert answer.text.startswith("Turned on")
