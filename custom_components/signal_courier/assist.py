@@ -60,7 +60,6 @@ _TYPING_AGAIN: Final = 10.0
 """Seconds after which typing is shown again; phones show it for fifteen."""
 _SEND_WITHIN: Final = 300
 """Seconds for which an answer is tried to be sent."""
-_HOME_ASSISTANT: Final = "conversation.home_assistant"
 
 
 @callback
@@ -220,29 +219,25 @@ class AssistChat:
         return await self._say("assist_done", pipeline, names=names)
 
     async def _converse(self, text: str, event: CourierEvent, pipeline: Pipeline | None, context: Context) -> str:
-        from homeassistant.components import conversation  # noqa: PLC0415  # only where it is set up
+        from .assist_agent import AgentChoice, async_ask_agent  # noqa: PLC0415  # only where agents are set up
 
-        agent = self._settings.get(CONF_ASSIST_AGENT) or (pipeline.conversation_engine if pipeline is not None else None)
         who = (event.sender.name if event.sender is not None else None) or "somebody"
+        choice = AgentChoice(
+            agent=self._settings.get(CONF_ASSIST_AGENT) or (pipeline.conversation_engine if pipeline is not None else None),
+            local_first=pipeline is not None and pipeline.prefer_local_intents,
+            language=self._language(pipeline),
+            prompt=f"{who} writes to you on the messenger Signal. Answer briefly, in plain text or simple Markdown.",
+        )
         try:
-            result = await conversation.async_converse(
-                self._hass,
-                text,
-                self._memory,
-                context,
-                language=self._language(pipeline),
-                agent_id=agent or _HOME_ASSISTANT,
-                extra_system_prompt=f"{who} writes to you on the messenger Signal. Answer briefly, in plain text or simple Markdown.",
-            )
+            answer = await async_ask_agent(self._hass, text, choice, self._memory, context)
         except ValueError:
-            LOGGER.warning("The conversation agent %s of %s is not there", agent, self._name)
+            LOGGER.warning("The conversation agent %s of %s is not there", choice.agent, self._name)
             return await self._say("assist_no_agent", pipeline)
         except Exception:  # noqa: BLE001  # whoever made the agent; the next question must not suffer
-            LOGGER.exception("The conversation agent %s failed in %s", agent, self._name)
+            LOGGER.exception("The conversation agent %s failed in %s", choice.agent, self._name)
             return await self._say("assist_error", pipeline)
-        self._memory = result.conversation_id
-        found = result.response.speech.get("plain", {}).get("speech")
-        return str(found or "").strip()
+        self._memory = answer.memory
+        return answer.text
 
     def _pipeline(self) -> Pipeline | None:
         """The voice assistant; `None` where there is none."""

@@ -198,9 +198,23 @@ async def test_the_agent_of_choice_answers_and_remembers(hass: HomeAssistant, co
     assert await sent(1) == ["News\nAll is well, see here (https://example.org)"]
     await courier.deliver("And now?", sender=SECOND)
     await sent(2)
-    assert [one.conversation_id for one in model.asked] == [None, "memory"]
+    assert len({one.conversation_id for one in model.asked}) == 1
     assert [one.text for one in model.asked] == ["How is it?", "And now?"]
     assert "Signal" in (model.asked[0].extra_system_prompt or "")
+
+
+async def test_sentences_of_automations_come_first(hass: HomeAssistant, courier, chat: Chat, sent: Sent):
+    automation = {
+        "alias": "Good night",
+        "triggers": {"trigger": "conversation", "command": ["good night house"]},
+        "actions": {"set_conversation_response": "Sleep well"},
+    }
+    assert await async_setup_component(hass, "automation", {"automation": automation})
+    model = Model()
+    await chat(**{CONF_ASSIST_AGENT: model.install(hass)})
+    await courier.deliver("good night house", sender=SECOND)
+    assert await sent(1) == ["Sleep well"]
+    assert model.asked == []
 
 
 async def test_long_answers_come_in_parts(hass: HomeAssistant, courier, chat: Chat, sent: Sent):

@@ -80,7 +80,7 @@ type Begin = Callable[..., Awaitable[tuple[Ear, Mouth]]]
 async def begin(hass: HomeAssistant, _without_native_filters, config_entry, setup_integration, tmp_path: Path) -> Begin:
     """Makes a voice assistant with ear and mouth the preferred one, and turns Assist on in the conversation with SECOND."""
 
-    async def make(*, ear: bool = True, **settings: Any) -> tuple[Ear, Mouth]:
+    async def make(*, ear: bool = True, engine: str = "conversation.home_assistant", **settings: Any) -> tuple[Ear, Mouth]:
         hass.config.config_dir = str(tmp_path)
         for component in ("homeassistant", "intent", "stt", "tts", "assist_pipeline"):
             assert await async_setup_component(hass, component, {})
@@ -96,6 +96,8 @@ async def begin(hass: HomeAssistant, _without_native_filters, config_entry, setu
         await async_update_pipeline(
             hass,
             async_get_pipeline(hass),
+            conversation_engine=engine,
+            prefer_local_intents=True,
             stt_engine="stt.ear" if ear else None,
             stt_language="en" if ear else None,
             tts_engine="tts.mouth",
@@ -202,3 +204,10 @@ async def test_a_voice_that_fails_is_answered_in_writing(hass: HomeAssistant, be
     mouth.silent = True
     answer = await say(wav(), "note.wav", "audio/wav")
     assert answer.text.startswith("Turned on")
+
+
+@pytest.mark.parametrize(("hears", "expected"), [("turn on the lamp", "Turned on"), ("tell me a story", "There is nobody")])
+async def test_what_home_assistant_understands_by_itself_is_done_first(begin: Begin, say, hears, expected):
+    ear, _ = await begin(engine="conversation.gone")
+    ear.hears = hears
+    assert (await say(wav(), "note.wav", "audio/wav")).text.startswith(expected)
