@@ -3,11 +3,15 @@
 import pytest
 from playwright.async_api import Browser
 
-from tests.live.browser import Album, Dialog, logged_in
+from tests.live.browser import CHROMIUM, Album, Dialog, logged_in
 from tests.live.home_assistant import HomeAssistant
 from tests.live.service import HOME, SECOND, TOKEN, Service
 
-pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(120)]
+pytestmark = [
+    pytest.mark.asyncio(loop_scope="session"),
+    pytest.mark.timeout(120),
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here"),  # the accounts are set up with it
+]
 
 LINK = "Link your Signal account, by scanning a code with your phone"
 REGISTER = "Register another number, which gets a code by SMS or call"
