@@ -7,12 +7,13 @@ from dataclasses import dataclass
 import pytest
 from aiohttp import ClientSession, web
 from aiohttp.test_utils import TestServer
-from homeassistant.core import HomeAssistant
+from homeassistant.core import Context, HomeAssistant
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
 
 from custom_components.signal_courier.client import (
     AccountUnknown,
+    CourierError,
     Forbidden,
     InvalidAnswer,
     Problem,
@@ -21,12 +22,17 @@ from custom_components.signal_courier.client import (
     Unreachable,
 )
 from custom_components.signal_courier.client.decoding import decode
-from custom_components.signal_courier.client.models import Conversation, Queues, Status
+from custom_components.signal_courier.client.events import Event, Place
+from custom_components.signal_courier.client.models import Conversation, Queues, Sent, Status
 from custom_components.signal_courier.conversations import ConversationDirectory
 from custom_components.signal_courier.errors import home_assistant_error
+from custom_components.signal_courier.events import EventHub
+from custom_components.signal_courier.once import async_attempt, async_ended
+from custom_components.signal_courier.polls import async_asked_poll, async_remember_poll
 from tests.integration.courier import DEMO_GROUP, ECHO, HOME, POLLY, SECOND, uuid_of
+from tests.integration.waiting import wait_for
 
-type Answers = dict[str, web.StreamResponse | list[str]]
+type Answers = dict[str, web.StreamResponse | list[str | bytes]]
 
 
 @pytest.fixture
@@ -39,8 +45,8 @@ async def somebody_else(hass: HomeAssistant, answers: Answers) -> AsyncIterator[
             return found
         socket = web.WebSocketResponse()
         await socket.prepare(request)
-        for text in found:
-            await socket.send_str(text)
+        for said in found:
+            await (socket.send_str(said) if isinstance(said, str) else socket.send_bytes(said))
         await socket.close()
         return socket
 
@@ -94,6 +100,7 @@ async def test_a_refusal_without_a_reason_is_told_by_its_status(somebody_else, k
         ({"/api/v2/events": ['{"id": 1}']}, InvalidAnswer, []),
         ({"/api/v2/events": ['{"id": 1, "type": "new"}', '{"acknowledged": 1}']}, Unreachable, [1]),
         ({"/api/v2/events": ['{"type": "missed", "missed": 4}', '{"id": 9, "type": "call"}', '{"type": "missed"}']}, Unreachable, [9]),
+        ({"/api/v2/events": [b"bytes"]}, Unreachable, []),
         ({"/api/v2/events": web.Response(status=401)}, Unauthorized, []),
         ({"/api/v2/events": web.Response(status=200)}, Unreachable, []),
         ({"/api/v2/events": web.Response(status=500)}, Unreachable, []),
@@ -220,7 +227,53 @@ async def test_the_picture_of_a_link_is_had_both_ways(client, courier):
         await client.links.get(link.id)
 
 
+@pytest.mark.parametrize(
+    "answers",
+    [
+        {
+            "/api/v2/consumers/somebody": web.json_response({"name": "somebody", "position": 0, "head": 9}),
+            "/api/v2/events": ['{"type": "missed", "missed": 4}', '{"id": 9, "type": "call"}'],
+        }
+    ],
+)
+async def test_what_was_removed_before_it_could_be_told_is_said(hass: HomeAssistant, somebody_else, caplog):
+    changes: list[str] = []
+    hub = EventHub(
+        hass, somebody_else, "an-entry", "somebody", late_after=300, is_allowed=lambda event: True,
+        on_connected=lambda: changes.append("connected"), on_lost=lambda error: changes.append("lost"),
+    )  # fmt: skip
+    begun = hub.async_start()
+    await wait_for(lambda: "lost" in changes)
+    await hub.async_stop()
+    begun()
+    assert hub.position == 9
+    assert "4 events were removed at the service" in caplog.text
+
+
+def test_an_error_that_is_none_of_the_known_is_told_in_its_own_words():
+    error = home_assistant_error(CourierError("odd"))
+    assert (error.translation_key, error.translation_placeholders) == ("unknown", {"error": "odd"})
+    assert Sent().is_waiting
+
+
+def test_what_is_remembered_has_an_end(hass: HomeAssistant):
+    for number in range(1000):
+        async_remember_poll(hass, "an-entry", number, "Tea?", ["Yes", "No"])
+        attempt = async_attempt(hass, Context(), {"number": number})
+    assert async_asked_poll(hass, "an-entry", 0) is None
+    assert async_asked_poll(hass, "an-entry", 999) is not None
+    async_ended(hass, attempt)
+
+
 # -- whom a user means
+
+
+async def test_only_the_last_hundred_strangers_are_remembered(hass: HomeAssistant, client):
+    directory = ConversationDirectory(hass, client)
+    for number in range(150):
+        directory.async_notice(Event(id=number, type="message", conversation=Place(id=f"person-{number}")))
+    assert [one.id for one in directory.recent()] == [f"person-{number}" for number in range(149, 49, -1)]
+    directory.async_shutdown()
 
 
 async def test_a_target_is_understood_however_it_is_written(hass: HomeAssistant, client, courier):

@@ -6,12 +6,15 @@ import json
 import logging
 from typing import Self
 
+import pytest
 from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntryState
 from homeassistant.const import CONF_URL
 from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import HomeAssistantError
 
-from custom_components.signal_courier.const import CONF_ALLOWED_SENDERS, DOMAIN
+from custom_components.signal_courier.const import CONF_ALLOWED_SENDERS, CONF_READ_RECEIPTS, DOMAIN
 from custom_components.signal_courier.diagnostics import async_get_config_entry_diagnostics
+from custom_components.signal_courier.flow_take_over import TakeOverFlow
 from tests.integration.courier import ECHO, HOME, SECOND, TOKEN, uuid_of
 from tests.integration.waiting import wait_for
 
@@ -74,7 +77,7 @@ async def test_who_lets_requests_through_but_no_events_is_not_connected(
     async with Proxy(courier.port) as proxy:
         hass.config_entries.async_update_entry(config_entry, data={**config_entry.data, CONF_URL: proxy.url})
         entry = await setup_integration()
-        proxy.lets_events_through = False
+        proxy.refuses = (b"/api/v2/events", 426)
         await courier.stop()
         await wait_for(lambda: not entry.runtime_data.events.connected)
         await courier.again()
@@ -82,18 +85,66 @@ async def test_who_lets_requests_through_but_no_events_is_not_connected(
             await entry.runtime_data.coordinator.async_refresh()
             assert not entry.runtime_data.coordinator.last_update_success
         await wait_for(lambda: proxy.refused >= 2)
-        proxy.lets_events_through = True
+        proxy.refuses = None
         await wait_for(lambda: hass.states.get(CONNECTIVITY).state == "on", within=20)
         await hass.config_entries.async_unload(entry.entry_id)
     told = [record.getMessage() for record in caplog.records if record.name.startswith(f"custom_components.{DOMAIN}")]
     assert ["lost" if "is lost" in line else "back" if "is back" in line else line for line in told] == ["lost", "back"]
 
 
+@pytest.mark.parametrize(("status", "state"), [(401, ConfigEntryState.SETUP_ERROR), (502, ConfigEntryState.SETUP_RETRY)])
+async def test_a_service_that_answers_only_in_part_is_not_set_up(hass: HomeAssistant, courier, config_entry, status, state):
+    async with Proxy(courier.port) as proxy:
+        proxy.refuses = (b"/api/v2/conversations", status)
+        hass.config_entries.async_update_entry(config_entry, data={**config_entry.data, CONF_URL: proxy.url})
+        await hass.config_entries.async_setup(config_entry.entry_id)
+        assert proxy.refused
+        await hass.async_block_till_done()  # the reauthentication looks too
+    assert config_entry.state is state
+    assert bool(list(config_entry.async_get_active_flows(hass, {SOURCE_REAUTH}))) == (status == 401)
+
+
+async def test_an_entry_can_be_removed_while_its_service_is_away(hass: HomeAssistant, courier, setup_integration, hass_storage):
+    entry = await setup_integration()
+    await courier.stop()
+    await hass.config_entries.async_remove(entry.entry_id)
+    assert not hass.config_entries.async_entries(DOMAIN)
+    assert not [key for key in hass_storage if key.startswith(DOMAIN)]
+
+
+async def test_an_action_with_a_token_that_is_refused_asks_for_another(hass: HomeAssistant, setup_integration, act):
+    (entry,) = hass.config_entries.async_entries(DOMAIN)
+    entry.runtime_data.client._transport._headers = {"Authorization": f"Bearer {OTHER}"}
+    with pytest.raises(HomeAssistantError) as refused:
+        await act("send_message", conversation=ECHO, message="Hello")
+    assert refused.value.translation_key == "problem_unauthorized"
+    assert list(entry.async_get_active_flows(hass, {SOURCE_REAUTH}))
+
+
+async def test_read_receipts_that_cannot_be_sent_harm_nothing(hass: HomeAssistant, courier, config_entry, setup_integration, caplog):
+    caplog.set_level(logging.DEBUG, f"custom_components.{DOMAIN}")
+    hass.config_entries.async_update_entry(config_entry, options={CONF_READ_RECEIPTS: True})
+    entry = await setup_integration()
+    await courier.deliver("Hello")
+    await wait_for(lambda: entry.runtime_data.events.position)
+    await courier.stop()
+    await wait_for(lambda: "could not be marked as read" in caplog.text)
+    await courier.again()
+    await wait_for(lambda: hass.states.get(CONNECTIVITY).state == "on")
+
+
+async def test_there_is_nothing_to_take_over_once_it_is_done(hass: HomeAssistant):
+    flow = TakeOverFlow()
+    flow.hass = hass
+    assert (await flow.async_step_init())["reason"] == "nothing_to_take_over"
+
+
 class Proxy:
-    """Hands bytes to and fro, but refuses the stream of events when told so."""
+    """Hands bytes to and fro, but refuses what it is told to."""
 
     def __init__(self, port: int) -> None:
-        self.lets_events_through = True
+        self.refuses: tuple[bytes, int] | None = None
+        """A path's beginning, and the HTTP status for it."""
         self.refused = 0
         self._port = port
         self._server: asyncio.Server | None = None
@@ -121,9 +172,9 @@ class Proxy:
             return
         answers = asyncio.ensure_future(self._hand(there, writer))
         while request := await reader.read(65536):
-            if request.startswith(b"GET /api/v2/events") and not self.lets_events_through:
+            if self.refuses is not None and request.startswith(b"GET " + self.refuses[0]):
                 self.refused += 1
-                writer.write(b"HTTP/1.1 426 Upgrade Required\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+                writer.write(b"HTTP/1.1 %d No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n" % self.refuses[1])
                 break
             back.write(request)
         back.close()
