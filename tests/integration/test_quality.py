@@ -1,6 +1,6 @@
 """Home Assistant's Integration Quality Scale: what a program can see of its rules.
 
-`quality_scale.yaml` says which rules are done; a test is skipped while one of its rules is not.
+`quality_scale.yaml` says which rules are done; a test is skipped where one of its rules is exempt.
 """
 
 import ast
@@ -69,7 +69,7 @@ def test_every_rule_is_judged():
     assert len(scale()) == 54
     for name, judged in scale().items():
         match judged:
-            case "done" | "todo":
+            case "done":
                 pass
             case {"status": "exempt", "comment": str(reason)}:
                 assert reason.endswith("."), name
