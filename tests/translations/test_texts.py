@@ -8,7 +8,7 @@ from scripts.lib.translations import PLACEHOLDER, flat, languages, load, section
 OTHERS = [language for language in languages() if language != translations.SOURCE]
 HTML = re.compile(r"<\s*[a-zA-Z/!]")
 LINK = re.compile(r"\w+://")
-QUOTED_PLACEHOLDER = re.compile(r"'\{\w+\}'")
+QUOTED_PLACEHOLDER = re.compile(r"'[{}]")
 
 
 @pytest.mark.parametrize("language", languages())
