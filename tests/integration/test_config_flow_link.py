@@ -29,7 +29,7 @@ async def shown(hass: HomeAssistant, result: Result, *, other_than: str | None =
 
 
 async def test_the_dialog_goes_on_by_itself_when_the_phone_has_scanned(hass: HomeAssistant, courier: Courier) -> None:
-    await courier.renew(speed=20)
+    await courier.renew(speed=5)
     result = await choose(hass, await connected(hass, courier), "link")
     assert (result["type"], result["progress_action"]) == (FlowResultType.SHOW_PROGRESS, "link_start")
     picture = await shown(hass, result)
