@@ -1,7 +1,8 @@
 """`scripts/bench [--quick] [--only WORD]`: medians of five interleaved rounds, ratios to the bare server, what is to be reached.
 
 Times are in ms where nothing else is said, CPU in µs a request or frame, memory in MiB. The load runs on the same machine: on a busy one
-CPU and ratios are the steady figures. The peer from PyPI is left out where it cannot be had, and so is the real signal-cli.
+CPU and ratios are the steady figures. "Before and after" is the same request to our own server with access, outbox and audit, and without
+them (`tests.bench.plain`), in the same rounds. The peer from PyPI is left out where it cannot be had, and so is the real signal-cli.
 """
 
 import argparse
@@ -10,16 +11,17 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from tests.bench import candidates, load, peer, signal_clis
 from tests.bench.backend import SOCIABLE, TICKS_PER_SECOND
-from tests.bench.candidates import BARE, BARE_ALONE, COURIER, MORPH027, Server
+from tests.bench.candidates import BARE, BARE_ALONE, COURIER, MORPH027, PLAIN, TOKEN, WITH_TOKEN, Server
 from tests.bench.report import Figures, Results, Target, median, summary, table
 
 _EVERYBODY = frozenset({COURIER, BARE, MORPH027})
 _US_AND_BARE = frozenset({COURIER, BARE})
+_BEFORE_AND_AFTER = frozenset({COURIER, WITH_TOKEN, PLAIN})
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,14 @@ def _sends(connections: int, seconds: float) -> _Scenario:
 def _scenarios(seconds: float, messages: int) -> Iterator[_Scenario]:
     for connections in (1, 8, 64):
         yield _sends(connections, seconds)
+    for connections in (1, 8, 64):
+        yield _Scenario(
+            f"before and after, {connections} at once",
+            lambda server, connections=connections: asdict(  # type: ignore[misc]  # mypy cannot tell the type of a default
+                load.requests(server, "/v2/send", connections=connections, seconds=seconds, body=load.SEND_BODY)
+            ),
+            _BEFORE_AND_AFTER,
+        )
     for connections in (1, 8, 64):
         yield _requests("about", "/v1/about", connections, seconds)
     yield _requests("100 groups", f"/v1/groups/{SOCIABLE}", 1, seconds)
@@ -84,6 +94,19 @@ _TARGETS: Sequence[Target] = (
         for what, floor in (("with the daemon", BARE), ("without daemon", BARE_ALONE))
         for connections in (1, 8, 64)
     ),
+    *(
+        Target(
+            f"what access, outbox and audit add to /v2/send{what}, {connections} at once: CPU",
+            f"before and after, {connections} at once",
+            "cpu",
+            1.25,
+            "×",
+            server=server,
+            over=PLAIN,
+        )
+        for what, server in (("", COURIER), (" by token", WITH_TOKEN))
+        for connections in (1, 8, 64)
+    ),
     Target("/v2/send, 64 at once: p99 / p50", "send, 64 at once", "tail", 2.5, "×"),
     Target("100 groups: CPU", "100 groups, 1 at once", "cpu", 1200, "µs"),
     Target("flood to 50 clients", "flood to 50", "rate", 500_000, "frames/s", above=True),
@@ -100,7 +123,8 @@ _TARGETS: Sequence[Target] = (
 def _servers(work: Path) -> Iterator[list[Server]]:
     """All candidates side by side, those from elsewhere where they can be had."""
     with contextlib.ExitStack() as stack:
-        running = [stack.enter_context(candidates.courier(work)), stack.enter_context(candidates.bare(work))]
+        ours, plain = stack.enter_context(candidates.courier(work)), stack.enter_context(candidates.plain(work))
+        running = [ours, replace(ours, name=WITH_TOKEN, token=TOKEN), plain, stack.enter_context(candidates.bare(work))]
         try:
             running.append(stack.enter_context(candidates.morph027(peer.program())))
         except (peer.Unavailable, RuntimeError) as error:

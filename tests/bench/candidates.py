@@ -1,6 +1,7 @@
 """The servers that are measured, each a process of its own over the same fake daemon."""
 
 import contextlib
+import dataclasses
 import os
 import shutil
 import signal
@@ -19,6 +20,11 @@ _PAGE = os.sysconf("SC_PAGE_SIZE")
 REPOSITORY = Path(__file__).resolve().parents[2]
 BARE_ALONE = "bare, without daemon"
 COURIER, BARE, MORPH027 = "Signal Courier", "bare aiohttp", "python-signal-cli-rest-api"
+PLAIN = "without access, outbox, audit"
+"""Our own server and delivery with nothing between them; see `tests.bench.plain`."""
+WITH_TOKEN = "Signal Courier, by token"
+"""The same process as `COURIER`, asked with a token instead of trusted as a program on the same machine."""
+TOKEN = "sgc_" + "0123456789abcdefghijklmnopqrstuvwxyzABCDEFG"
 
 
 def free_port() -> int:
@@ -40,6 +46,8 @@ class Server:
     first_answer: float
     """Seconds from the start of the process to its first answer."""
     workers: bool = False
+    token: str | None = None
+    """What requests show as a Bearer token."""
 
     @property
     def base(self) -> str:
@@ -138,6 +146,15 @@ def courier(work: Path) -> Iterator[Server]:
 
 
 @contextlib.contextmanager
+def plain(work: Path) -> Iterator[Server]:
+    """The same without access, outbox and audit."""
+    backend = str(work / f"daemon-{free_port()}")
+    settings = {"MODE": "json-rpc", "SIGNAL_CLI_SOCKET": f"unix:{backend}"}
+    with daemon(backend), _courier(work, settings, backend, program=("tests.bench.plain",)) as server:
+        yield dataclasses.replace(server, name=PLAIN)
+
+
+@contextlib.contextmanager
 def supervising(work: Path, signal_cli: Path, mode: str) -> Iterator[Server]:
     """This service with a signal-cli that it starts itself: at once, or with the first call (`MODE=normal`)."""
     with _courier(work, {"MODE": mode, "SIGNAL_CLI": str(signal_cli)}, "") as server:
@@ -145,11 +162,13 @@ def supervising(work: Path, signal_cli: Path, mode: str) -> Iterator[Server]:
 
 
 @contextlib.contextmanager
-def _courier(work: Path, settings: Mapping[str, str], backend: str) -> Iterator[Server]:
+def _courier(
+    work: Path, settings: Mapping[str, str], backend: str, *, program: Sequence[str] = ("signal_courier", "serve")
+) -> Iterator[Server]:
     port = free_port()
     data = work / f"courier-{port}"
-    own = {"PORT": str(port), "COURIER_DATA_DIR": str(data), "SIGNAL_CLI_CONFIG_DIR": str(data / "signal-cli")}
-    with _run([sys.executable, "-m", "signal_courier", "serve"], {**own, **settings}) as process:
+    own = {"PORT": str(port), "COURIER_TOKEN": TOKEN, "COURIER_DATA_DIR": str(data), "SIGNAL_CLI_CONFIG_DIR": str(data / "signal-cli")}
+    with _run([sys.executable, "-m", *program], {**own, **settings}) as process:
         first_answer = _wait_for(f"http://127.0.0.1:{port}/v1/health", process, 20)
         yield Server(name=COURIER, port=port, process=process, backend=backend, first_answer=first_answer)
     shutil.rmtree(data, ignore_errors=True)

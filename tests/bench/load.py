@@ -47,6 +47,8 @@ def wrk_is_there() -> bool:
 def requests(server: Server, path: str, *, connections: int, seconds: float, body: str | None = None) -> Requests:
     """Ask as fast as answers come."""
     script = 'wrk.headers["Content-Type"] = "application/json"\n'
+    if server.token is not None:
+        script += f'wrk.headers["Authorization"] = "Bearer {server.token}"\n'
     if body is not None:
         script += f'wrk.method = "POST"\nwrk.body = {json.dumps(body)}\n'
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as file:

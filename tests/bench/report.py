@@ -4,13 +4,13 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from tests.bench.candidates import BARE, BARE_ALONE, COURIER, MORPH027
+from tests.bench.candidates import BARE, BARE_ALONE, COURIER, MORPH027, PLAIN, WITH_TOKEN
 
 type Figures = dict[str, float]
 type Results = dict[str, dict[str, Figures]]
 """By scenario, then by server."""
 
-_SERVERS = (COURIER, BARE, BARE_ALONE, MORPH027)
+_SERVERS = (COURIER, WITH_TOKEN, PLAIN, BARE, BARE_ALONE, MORPH027)
 
 
 def median(rounds: Sequence[Figures]) -> Figures:
@@ -21,13 +21,13 @@ def median(rounds: Sequence[Figures]) -> Figures:
 def table(name: str, results: Mapping[str, Figures]) -> None:
     """Print what one scenario showed."""
     keys = list(next(iter(results.values())))
-    print(f"\n{name:<28}" + "".join(f"{key.replace('_', ' '):>14}" for key in keys))
+    print(f"\n{name:<32}" + "".join(f"{key.replace('_', ' '):>14}" for key in keys))
     for server in _SERVERS:
         if server in results:
-            print(f"  {server:<26}" + "".join(f"{results[server][key]:14,.2f}" for key in keys))
+            print(f"  {server:<30}" + "".join(f"{results[server][key]:14,.2f}" for key in keys))
     mine, floor = results.get(COURIER), results.get(BARE)
     if mine and floor:
-        print(f"  {'ratio to the bare server':<26}" + "".join(_ratio(mine[key], floor[key]) for key in keys), flush=True)
+        print(f"  {'ratio to the bare server':<30}" + "".join(_ratio(mine[key], floor[key]) for key in keys), flush=True)
 
 
 def _ratio(mine: float, floor: float) -> str:

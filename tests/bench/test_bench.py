@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,15 @@ def test_every_request_of_a_load_is_answered_well(server: Server, path: str, bod
     assert figures.errors == 0
     assert figures.rate > 50
     assert 0 < figures.p50 <= figures.p99
+
+
+@needs_wrk
+def test_what_is_compared_answers_the_same(tmp_path: Path) -> None:
+    with candidates.plain(tmp_path) as without, candidates.courier(tmp_path) as ours:
+        for server in (without, replace(ours, token=candidates.TOKEN)):
+            assert load.requests(server, "/v2/send", connections=8, seconds=1, body=load.SEND_BODY).errors == 0
+        wrong = replace(ours, token="wrong")
+        assert load.requests(wrong, "/v2/send", connections=1, seconds=1, body=load.SEND_BODY).errors == 0  # it is on this machine
 
 
 def test_a_flood_reaches_every_client_whole(server: Server) -> None:

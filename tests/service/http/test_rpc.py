@@ -128,6 +128,7 @@ async def test_only_json_by_name_is_taken(service: Service) -> None:
     assert reply.status == 415
 
 
+@pytest.mark.slow  # 10 s: as long as a call waits for signal-cli
 async def test_without_signal_cli_there_is_an_error_and_no_hang(tmp_path: Path) -> None:
     async with served(tmp_path) as service:
         await service.daemon.close()

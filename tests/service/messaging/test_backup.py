@@ -90,6 +90,7 @@ def test_our_folder_may_lie_in_that_of_signal_cli(filled: Places, tmp_path: Path
     assert rows(nested.database) == rows(nested.config_dir / "data/1.d/account.db") == [(42,)]
 
 
+@pytest.mark.slow  # each attempt derives a key anew, which takes half a second on purpose
 def test_a_damaged_cut_or_wrongly_opened_backup_changes_nothing(filled: Places, tmp_path: Path) -> None:
     file, broken = tmp_path / "backup", tmp_path / "broken"
     back_up(filled, file, passphrase=SECRET)
