@@ -10,23 +10,23 @@ from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
 from homeassistant.helpers.typing import ConfigType
 
-from .assist import async_setup_assist
-from .bus import async_setup_bus
+from .assist.chats import async_setup_assist
 from .client import CourierError, SignalCourierClient, Unauthorized
 from .client.events import Event
 from .const import CONF_ACCOUNT, CONF_INSTANCE, CONF_LATE_AFTER, DEFAULT_LATE_AFTER, DOMAIN, LOGGER
 from .conversations import ConversationDirectory
 from .coordinator import AllowList, SignalCourierConfigEntry, SignalCourierCoordinator, SignalCourierData
 from .devices import async_remove_device
-from .downloads import async_setup_downloads
 from .entity import account_device
 from .events import EventHub
+from .files.downloads import async_setup_downloads
+from .files.received import async_received_files
+from .happenings.bus import async_setup_bus
 from .issues import async_clear_issues, async_raise_unlinked, async_setup_issues
-from .legacy_notify import async_prepare_legacy_notify, async_setup_legacy_notify
+from .legacy.notify import async_prepare_legacy_notify, async_setup_legacy_notify
+from .legacy.yaml import async_find_notifiers, async_tell_of_notifiers
 from .read_receipts import async_setup_read_receipts
-from .received_files import async_received_files
 from .services import async_setup_services
-from .yaml_notify import async_find_notifiers, async_tell_of_notifiers
 
 PLATFORMS: Final = [
     Platform.BINARY_SENSOR,

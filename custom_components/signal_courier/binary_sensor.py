@@ -13,8 +13,8 @@ from homeassistant.helpers.restore_state import ExtraStoredData, RestoreEntity
 from .const import SUBENTRY_CONVERSATION
 from .coordinator import SignalCourierConfigEntry
 from .entity import ConversationEntity, SignalCourierEntity
-from .happening_feed import Happening, async_subscribe_happenings
-from .happenings import HappeningType
+from .happenings.feed import Happening, async_subscribe_happenings
+from .happenings.happening import HappeningType
 from .unread import async_on_read
 
 PARALLEL_UPDATES = 0

@@ -14,7 +14,7 @@ from homeassistant.helpers.typing import ConfigType
 
 from .const import DOMAIN
 from .coordinator import SignalCourierConfigEntry
-from .happening_filter import CONF_CONFIG_ENTRY_ID, CONF_CONVERSATION, TEXTS, check_account, spelled
+from .happenings.filter import CONF_CONFIG_ENTRY_ID, CONF_CONVERSATION, TEXTS, check_account, spelled
 
 _CONNECTED: Final = probatio.Schema({probatio.Required(CONF_OPTIONS, default=dict): {probatio.Optional(CONF_CONFIG_ENTRY_ID): cv.string}})
 _UNREAD: Final = probatio.Schema(

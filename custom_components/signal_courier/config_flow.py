@@ -1,7 +1,6 @@
 """Setting up: the service is found or named, an account of it chosen, linked or registered; one entry is one account.
 
-The parts: `flow_connection` (reaching a service), `flow_app` (the app under the Supervisor), `flow_link`, `flow_register`,
-`flow_conversation` (subentries), `flow_options`.
+The steps are in `flows`, a family a module.
 """
 
 from collections.abc import Mapping
@@ -29,12 +28,12 @@ from yarl import URL
 from .client import CourierError
 from .client.models import Account
 from .const import CONF_ACCOUNT, CONF_APP, CONF_INSTANCE, DOMAIN, SUBENTRY_CONVERSATION
-from .flow_app import AppSteps, async_connect_app
-from .flow_connection import ConnectionFailed, async_connect, parse_url
-from .flow_conversation import ConversationFlow
-from .flow_link import LinkSteps
-from .flow_options import SignalCourierOptionsFlow
-from .flow_register import RegisterSteps
+from .flows.app import AppSteps, async_connect_app
+from .flows.connection import ConnectionFailed, async_connect, parse_url
+from .flows.conversation import ConversationFlow
+from .flows.link import LinkSteps
+from .flows.options import SignalCourierOptionsFlow
+from .flows.register import RegisterSteps
 
 EXAMPLE_URL: Final = "http://192.168.1.20:8080"
 CONF_RELINK: Final = "relink"

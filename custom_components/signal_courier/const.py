@@ -25,7 +25,7 @@ CONF_READ_RECEIPTS: Final = "read_receipts"
 CONF_TYPING: Final = "typing"
 CONF_DOWNLOAD_ATTACHMENTS: Final = "download_attachments"
 CONF_NOTIFY_SERVICES: Final = "notify_services"
-"""In `entry.options`: `notify` actions that were taken over, each with `name` and `recipients`; see `legacy_notify`."""
+"""In `entry.options`: `notify` actions that were taken over, each with `name` and `recipients`; see `legacy`."""
 CONF_RECIPIENTS: Final = "recipients"
 
 SUBENTRY_CONVERSATION: Final = "conversation"

@@ -12,8 +12,8 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from .const import SUBENTRY_CONVERSATION
 from .coordinator import SignalCourierConfigEntry
 from .entity import ConversationEntity, SignalCourierEntity
-from .happening_feed import Happening, async_subscribe_happenings
-from .happenings import IN_ACCOUNT, IN_CONVERSATION
+from .happenings.feed import Happening, async_subscribe_happenings
+from .happenings.happening import IN_ACCOUNT, IN_CONVERSATION
 
 PARALLEL_UPDATES = 0
 

@@ -22,8 +22,8 @@ from .client.events import EventAttachment
 from .client.history import HistoryMessage
 from .const import DOMAIN, NAME
 from .coordinator import SignalCourierConfigEntry
-from .media_ids import FILE, IN
-from .received_files import ReceivedFile, async_received_files
+from .files.ids import FILE, IN
+from .files.received import ReceivedFile, async_received_files
 
 _VIEW: Final = f"/api/{DOMAIN}/media/{{entry_id}}/{{attachment}}"
 _PAGE: Final = 500

@@ -1,4 +1,4 @@
-"""Notify entities, one for each conversation; the `notify` actions of earlier times are in `legacy_notify`."""
+"""Notify entities, one for each conversation; the `notify` actions of earlier times are in `legacy`."""
 
 from typing import Final, override
 
@@ -11,7 +11,7 @@ from .const import SUBENTRY_CONVERSATION
 from .coordinator import SignalCourierConfigEntry
 from .entity import ConversationEntity
 from .errors import translated
-from .legacy_notify import async_get_service
+from .legacy.notify import async_get_service
 from .titles import with_title
 from .written import async_hear_written
 

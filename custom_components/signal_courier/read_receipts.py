@@ -8,8 +8,8 @@ from homeassistant.core import HomeAssistant, callback
 from .client import CourierError
 from .const import CONF_READ_RECEIPTS, LOGGER
 from .coordinator import SignalCourierConfigEntry
-from .happening_feed import Happening, async_subscribe_happenings
-from .happenings import HappeningType
+from .happenings.feed import Happening, async_subscribe_happenings
+from .happenings.happening import HappeningType
 from .unread import async_tell_read
 
 _COLLECT: Final = 0.5

@@ -14,10 +14,10 @@ from .client import CourierError, Problem
 from .config_flow import CONF_RELINK
 from .const import DOMAIN
 from .coordinator import SignalCourierConfigEntry, SignalCourierData
-from .flow_register import CONF_CAPTCHA, CONF_GIVEN_NAME, is_captcha
-from .flow_take_over import TakeOverFlow
+from .flows.register import CONF_CAPTCHA, CONF_GIVEN_NAME, is_captcha
+from .flows.take_over import TakeOverFlow
 from .issues import CHALLENGE, PARKED, PROFILE_NAME, SAFETY_NUMBER, UNLINKED, Parked, async_refuse, parked_of
-from .yaml_notify import ISSUE_TAKE_OVER
+from .legacy.yaml import ISSUE_TAKE_OVER
 
 CHALLENGE_URL: Final = "https://signalcaptchas.org/challenge/generate.html"
 _MOST_SHOWN: Final = 10

@@ -23,8 +23,8 @@ from .client.models import Account, Figures
 from .const import LOGGER, SUBENTRY_CONVERSATION
 from .coordinator import SignalCourierConfigEntry
 from .entity import ConversationEntity, SignalCourierEntity
-from .happening_feed import Happening, async_subscribe_happenings
-from .happenings import HappeningType
+from .happenings.feed import Happening, async_subscribe_happenings
+from .happenings.happening import HappeningType
 
 PARALLEL_UPDATES = 1
 SCAN_INTERVAL = timedelta(hours=6)

@@ -25,10 +25,10 @@ from homeassistant.helpers.typing import ConfigType
 
 from .client.models import Recipient
 from .coordinator import SignalCourierConfigEntry
-from .happening_feed import Happening, async_subscribe_happenings
-from .happening_filter import TARGET, TEXTS, TO, WHERE, WHO, HappeningFilter, check_account, spelled
-from .happenings import HappeningType
-from .matching import TextFilter
+from .happenings.feed import Happening, async_subscribe_happenings
+from .happenings.filter import TARGET, TEXTS, TO, WHERE, WHO, HappeningFilter, check_account, spelled
+from .happenings.happening import HappeningType
+from .happenings.matching import TextFilter
 
 CONF_EQUALS: Final = "equals"
 CONF_CONTAINS: Final = "contains"

@@ -8,7 +8,7 @@ from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from homeassistant.helpers import entity_registry as er
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.signal_courier.ask import Question
+from custom_components.signal_courier.actions.questions import Question
 from custom_components.signal_courier.client.events import MessageRef, Person, Place, Poll
 from custom_components.signal_courier.const import CONF_ACCOUNT, DOMAIN
 from custom_components.signal_courier.events import CourierEvent

@@ -11,8 +11,8 @@ from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from homeassistant.setup import async_setup_component
 
-from custom_components.signal_courier.media_ids import media_id
-from custom_components.signal_courier.voice import VoiceNote, async_voice_note
+from custom_components.signal_courier.files.ids import media_id
+from custom_components.signal_courier.files.voice import VoiceNote, async_voice_note
 from tests.integration.courier import ECHO
 from tests.integration.waiting import wait_for
 
@@ -124,7 +124,7 @@ async def test_names_and_redirects_of_addresses_are_followed(echoed, site):
 
 
 async def test_addresses_that_are_not_allowed_or_do_not_answer_are_told(hass: HomeAssistant, act, site, monkeypatch):
-    monkeypatch.setattr("custom_components.signal_courier.media.SIZE_LIMIT", 1000)
+    monkeypatch.setattr("custom_components.signal_courier.files.outgoing.SIZE_LIMIT", 1000)
     for address, key in (
         ("https://example.org/x.png", "url_not_allowed"),
         (f"{site}/moved?to=http://127.0.0.2/x", "url_not_allowed"),
@@ -144,7 +144,7 @@ async def test_addresses_that_are_not_allowed_or_do_not_answer_are_told(hass: Ho
 
 
 async def test_a_file_that_is_too_large_is_told(act, folder: Path, monkeypatch):
-    monkeypatch.setattr("custom_components.signal_courier.media.SIZE_LIMIT", 10)
+    monkeypatch.setattr("custom_components.signal_courier.files.outgoing.SIZE_LIMIT", 10)
     (folder / "door.png").write_bytes(PICTURE)
     with pytest.raises(ServiceValidationError) as error:
         await act("send_message", conversation=ECHO, files=[str(folder / "door.png")])
@@ -346,7 +346,7 @@ async def test_a_message_has_to_say_something(act):
 
 
 async def test_a_program_that_does_not_end_is_ended(voice: Path, hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("custom_components.signal_courier.voice._DEADLINE", 0.2)
+    monkeypatch.setattr("custom_components.signal_courier.files.voice._DEADLINE", 0.2)
     (voice / "ffmpeg").write_text("#!/bin/sh\nexec sleep 60\n")
     (voice / "ffmpeg").chmod(0o755)
     with pytest.raises(HomeAssistantError) as error:

@@ -17,7 +17,7 @@ from homeassistant.helpers.aiohttp_client import async_get_clientsession
 from homeassistant.setup import async_setup_component
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.signal_courier.assist_text import LONGEST, markdown_as_styles, pieces, spoken
+from custom_components.signal_courier.assist.text import LONGEST, markdown_as_styles, pieces, spoken
 from custom_components.signal_courier.client import SignalCourierClient
 from custom_components.signal_courier.const import (
     CONF_ALLOWED_SENDERS,

@@ -11,6 +11,7 @@ from homeassistant.core import Context, HomeAssistant
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
 
+from custom_components.signal_courier.actions.once import async_attempt, async_ended
 from custom_components.signal_courier.client import (
     AccountUnknown,
     CourierError,
@@ -27,8 +28,7 @@ from custom_components.signal_courier.client.models import Conversation, Queues,
 from custom_components.signal_courier.conversations import ConversationDirectory
 from custom_components.signal_courier.errors import home_assistant_error
 from custom_components.signal_courier.events import EventHub
-from custom_components.signal_courier.once import async_attempt, async_ended
-from custom_components.signal_courier.polls import async_asked_poll, async_remember_poll
+from custom_components.signal_courier.happenings.polls import async_asked_poll, async_remember_poll
 from tests.integration.courier import DEMO_GROUP, ECHO, HOME, POLLY, SECOND, uuid_of
 from tests.integration.waiting import wait_for
 

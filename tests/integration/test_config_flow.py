@@ -11,10 +11,10 @@ from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
 
-from custom_components.signal_courier import flow_connection
 from custom_components.signal_courier.client import SignalCourierClient
 from custom_components.signal_courier.const import CONF_ACCOUNT, CONF_INSTANCE
-from custom_components.signal_courier.flow_connection import parse_url
+from custom_components.signal_courier.flows import connection
+from custom_components.signal_courier.flows.connection import parse_url
 from tests.integration.certificates import https_page
 from tests.integration.conftest import Setup
 from tests.integration.courier import HOME, SECOND, TOKEN, Courier, uuid_of
@@ -147,7 +147,7 @@ async def test_a_token_that_allows_too_little_is_told_what_it_lacks(
 
 
 async def test_a_token_of_one_account_only_offers_that(hass: HomeAssistant, courier: Courier, client: SignalCourierClient) -> None:
-    token = await make_token(client, *flow_connection.SCOPES, accounts=[SECOND])
+    token = await make_token(client, *connection.SCOPES, accounts=[SECOND])
     result = await begin(hass, url=courier.url, token=token)
     assert result["step_id"] == "existing"
     result = await give(hass, result, account=SECOND)
@@ -159,7 +159,7 @@ async def test_a_token_of_one_account_only_offers_that(hass: HomeAssistant, cour
 
 
 async def test_an_older_service_than_is_needed_is_named(hass: HomeAssistant, courier: Courier, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(flow_connection, "MINIMUM_VERSION", "99.0.0")
+    monkeypatch.setattr(connection, "MINIMUM_VERSION", "99.0.0")
     result = await begin(hass, url=courier.url, token=TOKEN)
     assert result["errors"] == {"url": "service_too_old"}
     assert result["description_placeholders"]["minimum"] == "99.0.0"
@@ -243,8 +243,8 @@ async def test_an_address_that_does_not_answer_in_time_is_said_so(
     server = await asyncio.start_server(lambda _reader, writer: connections.append(writer), "127.0.0.1", 0)
     result = await begin(hass, url=f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", token=TOKEN)
     monkeypatch.undo()
-    for connection in connections:
-        connection.close()
+    for each in connections:
+        each.close()
     server.close()
     assert result["errors"] == {"url": "timeout_connect"}
     await put_right(hass, courier, result)

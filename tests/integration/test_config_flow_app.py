@@ -10,9 +10,9 @@ from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.helpers.service_info.hassio import HassioServiceInfo
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.signal_courier import flow_app
 from custom_components.signal_courier.app import REPOSITORY, SLUG
 from custom_components.signal_courier.const import CONF_APP, DOMAIN
+from custom_components.signal_courier.flows import app
 from tests.integration.conftest import Setup
 from tests.integration.courier import HOME, TOKEN, Courier
 from tests.integration.flows import Result, begin, choose, give, progressed
@@ -22,7 +22,7 @@ from tests.integration.supervisor import UUID, Supervisor, supervised
 @pytest.fixture
 async def supervisor(hass: HomeAssistant, courier: Courier, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Supervisor]:
     """A Supervisor whose app is the service."""
-    monkeypatch.setattr(flow_app, "_START_PAUSE", 0.01)
+    monkeypatch.setattr(app, "_START_PAUSE", 0.01)
     async with supervised(hass, SLUG) as supervisor:
         supervisor.told = {"host": "127.0.0.1", "port": courier.port, "token": TOKEN}
         yield supervisor
@@ -98,7 +98,7 @@ async def test_what_the_supervisor_refuses_is_told_and_can_be_tried_again(
 async def test_an_app_that_does_not_answer_is_told_and_another_service_can_be_named(
     hass: HomeAssistant, supervisor: Supervisor, courier: Courier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(flow_app, "_START_SECONDS", 0.2)
+    monkeypatch.setattr(app, "_START_SECONDS", 0.2)
     supervisor.told = None
     result = await progressed(hass, await choose(hass, await begin(hass), "app"))
     assert result["step_id"] == "app_failed"

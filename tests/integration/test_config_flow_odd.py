@@ -11,8 +11,8 @@ from aiohttp import web
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
 
-from custom_components.signal_courier import flow_link
 from custom_components.signal_courier.client import SignalCourierClient
+from custom_components.signal_courier.flows import link
 from tests.integration.courier import HOME, TOKEN, Courier
 from tests.integration.flows import Result, begin, choose, give, is_open, progressed, refreshed
 from tests.integration.test_config_flow import answering
@@ -116,8 +116,8 @@ async def test_a_link_that_fails_without_a_reason_is_told(hass: HomeAssistant) -
 async def test_an_account_that_does_not_come_is_not_waited_for_without_end(
     hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch, accounts: list[dict[str, str]]
 ) -> None:
-    monkeypatch.setattr(flow_link, "_SYNC_SECONDS", 0.05)
-    monkeypatch.setattr(flow_link, "_SYNC_PAUSE", 0.01)
+    monkeypatch.setattr(link, "_SYNC_SECONDS", 0.05)
+    monkeypatch.setattr(link, "_SYNC_PAUSE", 0.01)
     async with standing_in() as (url, table):
         result = await begin(hass, url=url, token=TOKEN)
         table["POST", "/api/v2/links"] = {**LINK, "state": "linked", "account": HOME}

@@ -10,7 +10,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.signal_courier.client.models import Conversation
 from custom_components.signal_courier.const import CONF_CONVERSATION_ID, CONF_KIND, SUBENTRY_CONVERSATION
-from custom_components.signal_courier.flow_conversation import ASSIST_DEFAULTS, by_label
+from custom_components.signal_courier.flows.conversation import ASSIST_DEFAULTS, by_label
 from tests.integration.conftest import Setup
 from tests.integration.courier import ECHO, HOME, NEWKEY, NOBODY, POLLY, Courier, uuid_of
 from tests.integration.waiting import wait_for

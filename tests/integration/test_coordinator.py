@@ -14,7 +14,7 @@ from homeassistant.exceptions import HomeAssistantError
 
 from custom_components.signal_courier.const import CONF_ALLOWED_SENDERS, CONF_READ_RECEIPTS, DOMAIN
 from custom_components.signal_courier.diagnostics import async_get_config_entry_diagnostics
-from custom_components.signal_courier.flow_take_over import TakeOverFlow
+from custom_components.signal_courier.flows.take_over import TakeOverFlow
 from tests.integration.courier import ECHO, HOME, SECOND, TOKEN, uuid_of
 from tests.integration.waiting import wait_for
 

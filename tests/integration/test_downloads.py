@@ -8,7 +8,7 @@ from homeassistant.core import HomeAssistant
 
 from custom_components.signal_courier.client.events import EventAttachment
 from custom_components.signal_courier.const import CONF_DOWNLOAD_ATTACHMENTS
-from custom_components.signal_courier.downloads import file_name
+from custom_components.signal_courier.files.downloads import file_name
 from tests.integration.courier import ECHO, POLLY
 from tests.integration.waiting import wait_for
 

@@ -13,7 +13,7 @@ from pytest_homeassistant_custom_component.common import MockUser
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.signal_courier.const import CONF_NOTIFY_SERVICES, DOMAIN
-from custom_components.signal_courier.yaml_notify import ISSUE_DELETE, ISSUE_TAKE_OVER
+from custom_components.signal_courier.legacy.yaml import ISSUE_DELETE, ISSUE_TAKE_OVER
 from tests.integration.courier import DEMO_GROUP, ECHO, HOME, POLLY, uuid_of
 from tests.integration.test_entities import sent_messages
 from tests.integration.waiting import wait_for

@@ -24,10 +24,10 @@ from custom_components.signal_courier.client.events import (
     Receipt,
     SharedContact,
 )
-from custom_components.signal_courier.handles import MessageHandle
-from custom_components.signal_courier.happening_filter import spelled
-from custom_components.signal_courier.happenings import HappeningType, happening_type, payload_of
-from custom_components.signal_courier.matching import TextFilter
+from custom_components.signal_courier.happenings.filter import spelled
+from custom_components.signal_courier.happenings.handles import MessageHandle
+from custom_components.signal_courier.happenings.happening import HappeningType, happening_type, payload_of
+from custom_components.signal_courier.happenings.matching import TextFilter
 
 ANNA = "22222222-2222-4222-8222-222222222222"
 

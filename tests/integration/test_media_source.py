@@ -11,8 +11,8 @@ from homeassistant.core import HomeAssistant
 from homeassistant.setup import async_setup_component
 
 from custom_components.signal_courier.const import DOMAIN
-from custom_components.signal_courier.media_ids import media_id
-from custom_components.signal_courier.received_files import async_received_files
+from custom_components.signal_courier.files.ids import media_id
+from custom_components.signal_courier.files.received import async_received_files
 from tests.integration.courier import ECHO, uuid_of
 from tests.integration.waiting import wait_for
 
@@ -103,7 +103,7 @@ async def test_what_is_not_there_is_told(hass: HomeAssistant, received, config_e
 async def test_files_go_when_there_are_too_many_and_with_the_account(
     hass: HomeAssistant, received, config_entry, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("custom_components.signal_courier.received_files._MOST", 100)
+    monkeypatch.setattr("custom_components.signal_courier.files.received._MOST", 100)
     files = async_received_files(hass)
     first = await files.async_get(config_entry, await received(PICTURE, "a.png", "image/png"))
     assert first.path.exists()

@@ -7,7 +7,7 @@ from homeassistant.data_entry_flow import FlowResultType
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.signal_courier.const import CONF_ALLOWED_SENDERS, CONF_LATE_AFTER
-from custom_components.signal_courier.flow_options import DEFAULTS
+from custom_components.signal_courier.flows.options import DEFAULTS
 from tests.integration.conftest import Setup
 from tests.integration.courier import POLLY, uuid_of
 

@@ -5,7 +5,7 @@ from homeassistant.core import HomeAssistant
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_capture_events
 
 from custom_components.signal_courier.const import CONF_ACCOUNT, DOMAIN
-from custom_components.signal_courier.handle_accounts import async_account_of, async_remember_account
+from custom_components.signal_courier.happenings.handle_accounts import async_account_of, async_remember_account
 from tests.integration.conftest import conversation_subentry
 from tests.integration.courier import ECHO, HOME, SECOND, TOKEN, uuid_of
 from tests.integration.waiting import wait_for

@@ -6,7 +6,7 @@ from homeassistant.exceptions import ServiceValidationError
 from homeassistant.helpers import config_validation as cv
 
 from ..const import DOMAIN
-from ..media import MediaUploader
+from ..files.outgoing import MediaUploader
 from .action import Aim, Call, action
 
 _PROFILE = ("given_name", "family_name", "about", "about_emoji")

@@ -22,7 +22,7 @@ from ..client.models import Conversation
 from ..const import DOMAIN
 from ..coordinator import SignalCourierConfigEntry
 from ..errors import translated
-from ..handles import MessageHandle
+from ..happenings.handles import MessageHandle
 from ..written import async_tell_written
 from .fields import ACCOUNT_FIELDS, CONVERSATION_FIELDS, MESSAGE_FIELDS
 from .targets import async_find

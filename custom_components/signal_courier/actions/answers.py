@@ -8,8 +8,8 @@ from homeassistant.util.json import JsonObjectType, JsonValueType
 from ..client.events import EventAttachment, MessageContent, Person
 from ..client.history import HistoryMessage
 from ..client.models import Conversation, Member, OutboxMessage, Recipient, Sent
-from ..handles import MessageHandle
-from ..media_ids import media_id
+from ..files.ids import media_id
+from ..happenings.handles import MessageHandle
 
 if TYPE_CHECKING:
     from .action import Call

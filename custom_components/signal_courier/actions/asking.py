@@ -10,17 +10,17 @@ from homeassistant.helpers import config_validation as cv
 from homeassistant.util import dt as dt_util
 from homeassistant.util.json import JsonObjectType
 
-from ..ask import EMOJIS, Answer, Question, numbered
 from ..client import CourierError, Unsupported
 from ..client.models import Conversation
 from ..const import DOMAIN, LOGGER
 from ..events import CourierEvent, async_subscribe_all
-from ..happenings import HappeningType, payload_of
-from ..matching import TextFilter
-from ..polls import async_remember_poll
+from ..happenings.happening import HappeningType, payload_of
+from ..happenings.matching import TextFilter
+from ..happenings.polls import async_remember_poll
 from .action import Aim, Call, action
 from .answers import handle_of
 from .fields import TARGETS, TEXTS, seconds
+from .questions import EMOJIS, Answer, Question, numbered
 
 _METHODS: Final = ("auto", "poll", "reactions", "reply")
 _MOST_IN_POLL: Final = 10

@@ -9,8 +9,8 @@ from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from ..client import Unreachable
 from ..client.models import OutboxMessage, Recipient, Sent
 from ..const import DOMAIN
-from ..once import async_attempt, async_ended
 from .action import Call
+from .once import async_attempt, async_ended
 
 GOALS: Final = ("sent", "delivered", "read")
 """How far a message can be waited for, each farther than the one before."""

@@ -11,7 +11,7 @@ from homeassistant.helpers import config_validation as cv
 from ..client.groups import GroupChanges, GroupSettings
 from ..client.models import Conversation
 from ..const import DOMAIN
-from ..media import MediaUploader
+from ..files.outgoing import MediaUploader
 from .action import Aim, Call, action
 from .answers import conversation_answer
 from .fields import TARGETS, seconds

@@ -10,14 +10,14 @@ from homeassistant.helpers import config_validation as cv
 
 from ..client.models import Conversation
 from ..const import DOMAIN
-from ..media import MediaUploader, UrlAccess
-from ..once import async_attempt
+from ..files.outgoing import MediaUploader, UrlAccess
 from ..titles import utf16_length, with_title
 from ..unread import async_tell_read
 from .action import Aim, Call, action
 from .answers import sent_answer
 from .delivery import GOALS, async_deliver
 from .fields import TEXTS, TIMESTAMP, seconds
+from .once import async_attempt
 
 _PATIENCE: Final = 30.0
 """Seconds that a message is waited for unless a time is given; four times that for who has to read it."""

@@ -8,7 +8,7 @@ from homeassistant.exceptions import ServiceValidationError
 from homeassistant.helpers import config_validation as cv
 
 from ..const import DOMAIN
-from ..polls import async_asked_poll, async_remember_poll
+from ..happenings.polls import async_asked_poll, async_remember_poll
 from .action import Aim, Call, action
 from .answers import sent_answer
 from .fields import TEXTS

@@ -13,8 +13,8 @@ from homeassistant.helpers import service
 from ..client.models import Conversation
 from ..const import CONF_CONVERSATION_ID, DOMAIN
 from ..coordinator import SignalCourierConfigEntry
-from ..handle_accounts import async_account_of
-from ..handles import MessageHandle
+from ..happenings.handle_accounts import async_account_of
+from ..happenings.handles import MessageHandle
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,13 +19,10 @@ from homeassistant.const import CONF_NAME
 from homeassistant.core import Context, HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
 
-from .ask import async_is_answer
-from .assist_guard import GuardedTurn, async_unguard_handlers, guarded
-from .assist_text import async_text, markdown_as_styles, pieces, spoken
-from .assist_voice import LARGEST, async_understand
-from .client import CourierError
-from .client.events import EventAttachment
-from .const import (
+from ..actions.questions import async_is_answer
+from ..client import CourierError
+from ..client.events import EventAttachment
+from ..const import (
     CONF_ALLOWED_SENDERS,
     CONF_ASSIST,
     CONF_ASSIST_AGENT,
@@ -40,10 +37,13 @@ from .const import (
     LOGGER,
     SUBENTRY_CONVERSATION,
 )
-from .coordinator import SignalCourierConfigEntry
-from .events import CourierEvent
-from .media import MediaUploader
-from .unread import async_tell_read
+from ..coordinator import SignalCourierConfigEntry
+from ..events import CourierEvent
+from ..files.outgoing import MediaUploader
+from ..unread import async_tell_read
+from .guard import GuardedTurn, async_unguard_handlers, guarded
+from .text import async_text, markdown_as_styles, pieces, spoken
+from .voice import LARGEST, async_understand
 
 if TYPE_CHECKING:
     from homeassistant.components.assist_pipeline import Pipeline
@@ -219,7 +219,7 @@ class AssistChat:
         return await self._say("assist_done", pipeline, names=names)
 
     async def _converse(self, text: str, event: CourierEvent, pipeline: Pipeline | None, context: Context) -> str:
-        from .assist_agent import AgentChoice, async_ask_agent  # noqa: PLC0415  # only where agents are set up
+        from .agent import AgentChoice, async_ask_agent  # noqa: PLC0415  # only where agents are set up
 
         who = (event.sender.name if event.sender is not None else None) or "somebody"
         choice = AgentChoice(

@@ -18,7 +18,7 @@ from homeassistant.helpers.selector import (
     SelectSelectorMode,
 )
 
-from .const import (
+from ..const import (
     CONF_ALLOWED_SENDERS,
     CONF_DOWNLOAD_ATTACHMENTS,
     CONF_LATE_AFTER,
@@ -26,8 +26,8 @@ from .const import (
     CONF_TYPING,
     DEFAULT_LATE_AFTER,
 )
-from .coordinator import EVERYBODY, SignalCourierData
-from .flow_conversation import async_meant, choice_of, known, running
+from ..coordinator import EVERYBODY, SignalCourierData
+from .conversation import async_meant, choice_of, known, running
 
 DEFAULTS: Final = {
     CONF_ALLOWED_SENDERS: [],

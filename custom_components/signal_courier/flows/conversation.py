@@ -19,9 +19,9 @@ from homeassistant.helpers.selector import (
     SelectSelectorMode,
 )
 
-from .client import CourierError, NotFound
-from .client.models import Conversation
-from .const import (
+from ..client import CourierError, NotFound
+from ..client.models import Conversation
+from ..const import (
     CONF_ALLOWED_SENDERS,
     CONF_ASSIST,
     CONF_ASSIST_AGENT,
@@ -34,10 +34,10 @@ from .const import (
     DOMAIN,
     SUBENTRY_CONVERSATION,
 )
-from .errors import home_assistant_error
+from ..errors import home_assistant_error
 
 if TYPE_CHECKING:
-    from .coordinator import SignalCourierConfigEntry, SignalCourierData
+    from ..coordinator import SignalCourierConfigEntry, SignalCourierData
 
 CONF_CONVERSATION: Final = "conversation"
 ASSIST_DEFAULTS: Final = {

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Final
 
-from .client.events import (
+from ..client.events import (
     Call,
     Event,
     EventAttachment,
@@ -19,9 +19,9 @@ from .client.events import (
     Poll,
     Quote,
 )
-from .client.models import Recipient
+from ..client.models import Recipient
+from ..files.ids import media_id
 from .handles import MessageHandle
-from .media_ids import media_id
 
 type Payload = dict[str, object]
 

@@ -8,9 +8,9 @@ from homeassistant.config_entries import ConfigFlowResult
 from homeassistant.const import CONF_HOST, CONF_PORT, CONF_SSL, CONF_TOKEN, CONF_URL, CONF_VERIFY_SSL
 from homeassistant.core import HomeAssistant
 
-from .const import LOGGER
-from .flow_base import FlowBase
-from .flow_connection import Connection, ConnectionFailed, async_connect
+from ..const import LOGGER
+from .base import FlowBase
+from .connection import Connection, ConnectionFailed, async_connect
 
 _START_SECONDS: Final = 180.0
 """Until the service answers; signal-cli on a small machine takes its time."""
@@ -27,7 +27,7 @@ class AppSteps(FlowBase):
 
     async def async_step_app(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Look what there is of the app, and go on from there."""
-        from . import app  # noqa: PLC0415  # knows the Supervisor; loaded where there is one
+        from .. import app  # noqa: PLC0415  # knows the Supervisor; loaded where there is one
 
         try:
             state = await app.async_state(self.hass)
@@ -43,7 +43,7 @@ class AppSteps(FlowBase):
         if user_input is not None:
             self._add_repository = True
             return await self.async_step_app_install()
-        from . import app  # noqa: PLC0415  # knows the Supervisor; loaded where there is one
+        from .. import app  # noqa: PLC0415  # knows the Supervisor; loaded where there is one
 
         return self.async_show_form(
             step_id="app_repository", description_placeholders={"repository": app.REPOSITORY, "store_link": app.STORE_LINK}
@@ -80,7 +80,7 @@ class AppSteps(FlowBase):
 
     async def _async_install(self) -> None:
         """Raises `AppError`."""
-        from . import app  # noqa: PLC0415  # knows the Supervisor; loaded where there is one
+        from .. import app  # noqa: PLC0415  # knows the Supervisor; loaded where there is one
 
         if self._add_repository:
             await app.async_add_repository(self.hass)
@@ -89,7 +89,7 @@ class AppSteps(FlowBase):
 
     async def _async_start(self) -> None:
         """Raises `AppError`; or `TimeoutError`, whose text is why it did not answer."""
-        from . import app  # noqa: PLC0415  # knows the Supervisor; loaded where there is one
+        from .. import app  # noqa: PLC0415  # knows the Supervisor; loaded where there is one
 
         if await app.async_state(self.hass) != "running":
             await app.async_start(self.hass)

@@ -7,7 +7,7 @@ from typing import Final
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.translation import async_get_translations
 
-from .const import DOMAIN
+from ..const import DOMAIN
 
 LONGEST: Final = 1900
 """Characters of one message; Signal shows longer ones only after a touch."""

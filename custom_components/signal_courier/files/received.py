@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.util.hass_dict import HassKey
 
-from .const import DOMAIN
+from ..const import DOMAIN
 
 if TYPE_CHECKING:
-    from .coordinator import SignalCourierConfigEntry
+    from ..coordinator import SignalCourierConfigEntry
 
 _MOST: Final = 256 * 1024 * 1024
 """Bytes that are kept, of all accounts."""

@@ -6,9 +6,9 @@ import probatio
 from homeassistant.components.repairs import RepairsFlow, RepairsFlowResult
 from homeassistant.helpers.selector import SelectOptionDict, SelectSelector, SelectSelectorConfig, SelectSelectorMode
 
-from .const import CONF_ACCOUNT, CONF_NOTIFY_SERVICES, DOMAIN
-from .coordinator import SignalCourierConfigEntry
-from .yaml_notify import async_not_taken_over, async_tell_of_notifiers, names_of, services_of
+from ..const import CONF_ACCOUNT, CONF_NOTIFY_SERVICES, DOMAIN
+from ..coordinator import SignalCourierConfigEntry
+from ..legacy.yaml import async_not_taken_over, async_tell_of_notifiers, names_of, services_of
 
 _CONF_ENTRY: Final = "config_entry_id"
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field, replace
 from homeassistant.core import CALLBACK_TYPE, Context, HomeAssistant, callback
 from homeassistant.util.hass_dict import HassKey
 
-from .const import DOMAIN
-from .coordinator import SignalCourierConfigEntry
-from .events import CourierEvent, async_subscribe_all
+from ..const import DOMAIN
+from ..coordinator import SignalCourierConfigEntry
+from ..events import CourierEvent, async_subscribe_all
 from .handle_accounts import async_remember_account
-from .happenings import HappeningType, Payload, happening_type, payload_of
+from .happening import HappeningType, Payload, happening_type, payload_of
 from .polls import async_asked_poll, async_remember_poll
 
 

@@ -13,9 +13,9 @@ from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.target import TargetSelection, async_extract_referenced_entity_ids
 
-from .client.events import Person, Place
-from .const import DOMAIN, SUBENTRY_CONVERSATION
-from .happening_feed import Happening
+from ..client.events import Person, Place
+from ..const import DOMAIN, SUBENTRY_CONVERSATION
+from .feed import Happening
 
 CONF_CONFIG_ENTRY_ID: Final = "config_entry_id"
 CONF_CONVERSATION: Final = "conversation"

@@ -9,10 +9,10 @@ from typing import Final
 
 from homeassistant.core import HomeAssistant, callback
 
-from .const import DOMAIN
-from .coordinator import SignalCourierConfigEntry
-from .happening_feed import Happening, async_subscribe_happenings
-from .happenings import HappeningType
+from ..const import DOMAIN
+from ..coordinator import SignalCourierConfigEntry
+from .feed import Happening, async_subscribe_happenings
+from .happening import HappeningType
 
 _NAMES: Final[Mapping[HappeningType, str]] = {kind: f"{DOMAIN}_{kind.value}" for kind in HappeningType if kind is not HappeningType.TYPING}
 

@@ -13,11 +13,11 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.util import dt as dt_util
 from homeassistant.util import slugify
 
-from .client.events import EventAttachment
-from .const import CONF_DOWNLOAD_ATTACHMENTS, DOMAIN, LOGGER
-from .coordinator import SignalCourierConfigEntry
-from .happening_feed import Happening, async_subscribe_happenings
-from .happenings import HappeningType
+from ..client.events import EventAttachment
+from ..const import CONF_DOWNLOAD_ATTACHMENTS, DOMAIN, LOGGER
+from ..coordinator import SignalCourierConfigEntry
+from ..happenings.feed import Happening, async_subscribe_happenings
+from ..happenings.happening import HappeningType
 
 _MOST_WAITING: Final = 200
 """Files that may wait; what comes beyond that stays at the service."""

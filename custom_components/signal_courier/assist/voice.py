@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Final
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
 
-from .const import DOMAIN
-from .voice import async_run_ffmpeg, ffmpeg_of
+from ..const import DOMAIN
+from ..files.voice import async_run_ffmpeg, ffmpeg_of
 
 if TYPE_CHECKING:
     from homeassistant.components.assist_pipeline import Pipeline

@@ -1,6 +1,6 @@
 """`notify.<name>`, as the built-in integration Signal Messenger has it: for automations that were written for that.
 
-Each account has `notify.signal_courier_<title>`, which needs a `target`; and one for each that was taken over (see `yaml_notify`), with its
+Each account has `notify.signal_courier_<title>`, which needs a `target`; and one for each that was taken over (see `legacy.yaml`), with its
 recipients. `data` is what Signal Messenger takes: nothing, or `text_mode`, with `attachments` (paths) or with `urls` and `verify_ssl`.
 Beside that, a title is shown, and targets can be names.
 """
@@ -22,12 +22,12 @@ from homeassistant.helpers.typing import ConfigType, DiscoveryInfoType
 from homeassistant.util import slugify
 from homeassistant.util.hass_dict import HassKey
 
-from .client.messages import MessageOptions
-from .const import CONF_NOTIFY_SERVICES, CONF_RECIPIENTS, DOMAIN, LOGGER
-from .coordinator import SignalCourierConfigEntry
-from .errors import translated
-from .media import MediaUploader, UrlAccess
-from .titles import with_title
+from ..client.messages import MessageOptions
+from ..const import CONF_NOTIFY_SERVICES, CONF_RECIPIENTS, DOMAIN, LOGGER
+from ..coordinator import SignalCourierConfigEntry
+from ..errors import translated
+from ..files.outgoing import MediaUploader, UrlAccess
+from ..titles import with_title
 
 ATTR_ATTACHMENTS: Final = "attachments"
 ATTR_TEXT_MODE: Final = "text_mode"

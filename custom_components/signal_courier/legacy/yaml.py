@@ -1,6 +1,6 @@
 """What `configuration.yaml` has of the built-in integration Signal Messenger, and offering to take it over.
 
-The offer is a repair (`flow_take_over`). Once it is accepted, `notify.<name>` is ours, at once and after every restart, with the same
+The offer is a repair (`flows.take_over`). Once it is accepted, `notify.<name>` is ours, at once and after every restart, with the same
 recipients; a second repair says that the lines can be deleted, and goes when they have gone.
 """
 
@@ -16,7 +16,7 @@ from homeassistant.helpers.typing import ConfigType
 from homeassistant.util import slugify
 from homeassistant.util.hass_dict import HassKey
 
-from .const import CONF_NOTIFY_SERVICES, CONF_RECIPIENTS, DOMAIN
+from ..const import CONF_NOTIFY_SERVICES, CONF_RECIPIENTS, DOMAIN
 
 ISSUE_TAKE_OVER: Final = "signal_messenger_take_over"
 ISSUE_DELETE: Final = "signal_messenger_delete"

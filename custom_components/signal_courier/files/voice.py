@@ -9,7 +9,7 @@ from typing import Final
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
 
-from .const import DOMAIN, LOGGER
+from ..const import DOMAIN, LOGGER
 
 VOICE_TYPE: Final = {
     "aac": "audio/aac",

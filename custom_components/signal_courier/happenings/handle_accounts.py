@@ -8,7 +8,7 @@ from typing import Final
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.util.hass_dict import HassKey
 
-from .const import DOMAIN
+from ..const import DOMAIN
 
 _MOST: Final = 500
 _ACCOUNTS: HassKey[dict[str, str]] = HassKey(f"{DOMAIN}_handle_accounts")

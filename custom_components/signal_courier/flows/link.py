@@ -7,10 +7,10 @@ from typing import Any, Final, override
 from homeassistant.config_entries import ConfigFlowResult
 from homeassistant.core import callback
 
-from .client import CourierError, Problem
-from .client.models import Link
-from .const import LOGGER
-from .flow_base import FlowBase
+from ..client import CourierError, Problem
+from ..client.models import Link
+from ..const import LOGGER
+from .base import FlowBase
 
 DEVICE_NAME: Final = "Home Assistant"
 """What the phone shows in its list of linked devices."""

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from .const import DOMAIN
+from ..const import DOMAIN
 
 FILE: Final = "file"
 """Stands between the entry and the attachment; a conversation stands behind `in`."""

@@ -16,7 +16,7 @@ from typing import Any, Final
 from homeassistant.core import Context, HomeAssistant, callback
 from homeassistant.util.hass_dict import HassKey
 
-from .const import DOMAIN
+from ..const import DOMAIN
 
 _MOST: Final = 256
 """Attempts that are remembered."""

@@ -10,10 +10,10 @@ from homeassistant.core import callback
 from homeassistant.helpers.selector import TextSelector, TextSelectorConfig, TextSelectorType
 from homeassistant.util import dt as dt_util
 
-from .client import CourierError, Problem, RateLimited
-from .client.models import Registration
-from .const import LOGGER
-from .flow_base import FlowBase
+from ..client import CourierError, Problem, RateLimited
+from ..client.models import Registration
+from ..const import LOGGER
+from .base import FlowBase
 
 CONF_NUMBER: Final = "number"
 CONF_CAPTCHA: Final = "captcha"

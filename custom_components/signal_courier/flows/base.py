@@ -17,10 +17,10 @@ from homeassistant.config_entries import (
 from homeassistant.core import callback
 from homeassistant.data_entry_flow import FlowResultType
 
-from .client import CourierError
-from .client.models import Account
-from .const import CONF_ACCOUNT, SUBENTRY_CONVERSATION
-from .flow_connection import Connection
+from ..client import CourierError
+from ..client.models import Account
+from ..const import CONF_ACCOUNT, SUBENTRY_CONVERSATION
+from .connection import Connection
 
 
 class FlowBase(ConfigFlow):

@@ -10,7 +10,7 @@ from typing import Final
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.util.hass_dict import HassKey
 
-from .const import DOMAIN
+from ..const import DOMAIN
 
 _MOST: Final = 100
 _POLLS: HassKey[dict[tuple[str, int], AskedPoll]] = HassKey(f"{DOMAIN}_polls")

@@ -23,7 +23,7 @@ from homeassistant.core import Context, HomeAssistant, State, callback
 from homeassistant.helpers import intent
 from homeassistant.util.hass_dict import HassKey
 
-from .const import DOMAIN
+from ..const import DOMAIN
 
 SENSITIVE: Final = frozenset({"alarm_control_panel", "cover", "lock"})
 _HELD: Final = "Nothing was done yet: the user is being asked to confirm this. Do not try again."

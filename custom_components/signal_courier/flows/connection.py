@@ -13,9 +13,9 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
 from yarl import URL
 
-from .client import CourierError, Forbidden, InvalidAnswer, Problem, SignalCourierClient, Unauthorized, Unreachable
-from .client.models import Account, Caller, Status
-from .const import CONF_ACCOUNT, CONF_APP, CONF_INSTANCE
+from ..client import CourierError, Forbidden, InvalidAnswer, Problem, SignalCourierClient, Unauthorized, Unreachable
+from ..client.models import Account, Caller, Status
+from ..const import CONF_ACCOUNT, CONF_APP, CONF_INSTANCE
 
 MINIMUM_VERSION: Final = "0.1.0"
 """The oldest service that tells everything this integration needs."""

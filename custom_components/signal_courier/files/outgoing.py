@@ -22,13 +22,13 @@ from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
 from yarl import URL
 
-from .client import CourierError
-from .const import DOMAIN
-from .media_ids import media_id
+from ..client import CourierError
+from ..const import DOMAIN
+from .ids import media_id
 from .voice import VOICE_TYPE, async_voice_note
 
 if TYPE_CHECKING:
-    from .coordinator import SignalCourierConfigEntry
+    from ..coordinator import SignalCourierConfigEntry
 
 SIZE_LIMIT: Final = 100 * 1024 * 1024
 """Bytes of a file; Signal takes no more."""

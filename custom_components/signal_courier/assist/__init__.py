@@ -1,0 +1,1 @@
+"""Assist over Signal: conversations in which a conversation agent answers."""

@@ -1,0 +1,1 @@
+"""The dialogs of set-up, options and conversations, a step family a module."""

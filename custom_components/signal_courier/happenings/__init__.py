@@ -1,0 +1,1 @@
+"""What happens on Signal, in the form that automations see."""

@@ -1,0 +1,1 @@
+"""What was written for the built-in Signal Messenger goes on working."""
