@@ -353,6 +353,22 @@ async def test_a_language_models_tools_are_held_back_too(hass: HomeAssistant, co
     assert hass.states.get("lock.front_door").state == "unlocked"
 
 
+@pytest.mark.parametrize("word", ["SÍ", "si\N{COMBINING ACUTE ACCENT}", "Si", "yes"])
+async def test_the_word_of_confirmation_is_that_of_the_language_with_or_without_its_accent(
+    hass: HomeAssistant, courier, chat: Chat, sent: Sent, word
+):
+    hass.config.language = "es"
+    model = Model(("HassTurnOff", {"name": "Front door"}), answer="Hecho")
+    await chat(**{CONF_ASSIST_AGENT: model.install(hass)})
+    await courier.deliver("abre la puerta", sender=SECOND)
+    (question,) = await sent(1)
+    found = re.fullmatch(r"Esto mueve: Front door\. Responde SÍ (\d{4}) .*", question)
+    assert found is not None, question
+    await courier.deliver(f"{word} {found[1]}", sender=SECOND)
+    assert (await sent(2))[1] == "Hecho: Front door."
+    assert hass.states.get("lock.front_door").state == "unlocked"
+
+
 async def test_what_fails_after_the_confirmation_is_said(hass: HomeAssistant, courier, chat: Chat, sent: Sent):
     await chat()
     await courier.deliver("unlock the front door", sender=SECOND)

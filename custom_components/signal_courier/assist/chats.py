@@ -9,6 +9,7 @@ are left alone, and so is what came late.
 import asyncio
 import re
 import secrets
+import unicodedata
 from collections import deque
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -202,8 +203,8 @@ class AssistChat:
 
     async def _code_in(self, text: str, pipeline: Pipeline | None) -> str | None:
         """The code of `YES 4711`, also as it is heard and written down; `None` for everything else."""
-        words = re.findall(r"\w+", text.casefold())
-        known = {"yes", (await self._say("assist_yes", pipeline)).casefold()}
+        words = re.findall(r"\w+", _without_accents(text))
+        known = {"yes", _without_accents(await self._say("assist_yes", pipeline))}
         code = "".join(words[1:])
         return code if words and words[0] in known and code.isascii() and code.isdigit() else None
 
@@ -334,3 +335,8 @@ def _voice_note(event: CourierEvent) -> EventAttachment | None:
     if not message.text and len(sounds) == len(message.attachments) == 1:
         return sounds[0]
     return next((one for one in sounds if one.voice_note), None)
+
+
+def _without_accents(text: str) -> str:
+    """Small letters without their accents, however these were typed: `SÍ` and `si` are the same word."""
+    return "".join(letter for letter in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(letter))
