@@ -30,10 +30,9 @@ def test_home_assistant_can_read_the_integrations_texts(language):
 
 
 @pytest.mark.parametrize("language", OTHERS)
-def test_every_language_says_everything_of_what_it_begins(language):
-    """A section that it lacks as a whole is read in English."""
+def test_every_language_says_everything(language):
     theirs = load(language)
-    for name in theirs:
+    for name in translations.SECTIONS:
         english = {path for path, _ in flat(section(load(translations.SOURCE), name))}
         said = {path for path, _ in flat(section(theirs, name))}
         assert sorted(english - said) == [], f"missing in {language}, {name}"
