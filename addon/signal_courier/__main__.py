@@ -18,6 +18,7 @@ from signal_courier.engine import install
 from signal_courier.engine.errors import EngineUnavailable
 from signal_courier.logs import set_up_logging
 from signal_courier.messaging import backup
+from signal_courier.messaging.certificates import left_for_later
 from signal_courier.model.errors import InvalidValue
 from signal_courier.store.errors import StoreError
 
@@ -140,7 +141,8 @@ def _serve(parsed: argparse.Namespace) -> int:
     for warning in warnings:
         logging.getLogger("signal_courier").warning(warning)
     gc.disable()  # nothing of what is imported is garbage: looking for it would take a tenth of the time
-    from signal_courier.courier import serve  # noqa: PLC0415  # who only wants a help text has it four times as fast without
+    with left_for_later():
+        from signal_courier.courier import serve  # noqa: PLC0415  # who only wants a help text has it four times as fast without
 
     gc.enable()
 

@@ -10,6 +10,7 @@ from urllib.parse import unquote, urljoin, urlsplit
 
 import aiohttp
 
+from signal_courier.messaging.certificates import certificates_for
 from signal_courier.messaging.targets import Guard, is_harmless, is_public, is_refusal
 from signal_courier.model.errors import InvalidValue, TooLarge
 
@@ -34,7 +35,8 @@ class Fetcher:
             async with aiohttp.ClientSession(connector=self._guard.connector(), timeout=self._timeout, auto_decompress=True) as session:
                 for _ in range(_REDIRECTS + 1):
                     self._check(address, field)
-                    async with session.get(address, allow_redirects=False, headers={"Accept": "*/*"}) as answer:
+                    trust = await certificates_for(address)
+                    async with session.get(address, allow_redirects=False, headers={"Accept": "*/*"}, ssl=trust) as answer:
                         if answer.status in (301, 302, 303, 307, 308) and "Location" in answer.headers:
                             address = urljoin(address, answer.headers["Location"])
                             continue

@@ -16,6 +16,7 @@ import time
 
 import aiohttp
 
+from signal_courier.messaging.certificates import certificates_for
 from signal_courier.messaging.feed import Feed
 from signal_courier.store.consumers import EVERY_ACCOUNT, ConsumerTable, Cursor
 from signal_courier.store.errors import StoreError
@@ -96,7 +97,8 @@ class ReceiveWebhook:
         """`None` when it was taken; else the reason, and whether it lies in the message."""
         headers = {"Content-Type": "application/json"}
         try:
-            async with session.post(self._url, data=body, headers=headers, allow_redirects=False) as answer:
+            trust = await certificates_for(self._url)
+            async with session.post(self._url, data=body, headers=headers, allow_redirects=False, ssl=trust) as answer:
                 if 200 <= answer.status < 300:
                     return None
                 note = ", redirects are not followed" if 300 <= answer.status < 400 else ""

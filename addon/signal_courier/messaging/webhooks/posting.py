@@ -12,6 +12,7 @@ import aiohttp
 from yarl import URL
 
 from signal_courier import __version__
+from signal_courier.messaging.certificates import certificates_for
 from signal_courier.messaging.targets import Guard, Lookup, is_harmless, is_neighbour, is_refusal
 from signal_courier.messaging.webhooks.schedule import read_retry_after
 from signal_courier.messaging.webhooks.signing import headers
@@ -99,8 +100,8 @@ class Poster:
         status = retry_after = None
         try:
             async with asyncio.timeout(self._deadline):
-                session = self._session(local=webhook.local)
-                async with session.post(URL(webhook.url), data=body, headers=sent, allow_redirects=False) as answer:
+                session, trust = self._session(local=webhook.local), await certificates_for(webhook.url)
+                async with session.post(URL(webhook.url), data=body, headers=sent, allow_redirects=False, ssl=trust) as answer:
                     status = answer.status
                     retry_after = read_retry_after(answer.headers.get("Retry-After"), self._wall()) if status >= 400 else None
                     await answer.content.read(_READ)
