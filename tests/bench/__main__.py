@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from tests.bench import candidates, load, peer, signal_clis
+from tests.bench import candidates, load, peer, shipped, signal_clis
 from tests.bench.backend import SOCIABLE, TICKS_PER_SECOND
 from tests.bench.candidates import BARE, BARE_ALONE, COURIER, MORPH027, PLAIN, TOKEN, WITH_TOKEN, Server
 from tests.bench.report import Figures, Results, Target, median, summary, table
@@ -133,12 +133,13 @@ def _servers(work: Path) -> Iterator[list[Server]]:
 
 
 def _starts(work: Path, rounds: int, settle: float) -> Iterator[tuple[str, dict[str, list[Figures]]]]:
-    """Each time a fresh process: how soon it answers, and what it occupies once it has come to rest."""
+    """Each time a fresh process, with the packages of the container: how soon it answers, and what it occupies once it has come to rest."""
+    python = shipped.python()
     starts: dict[str, list[Figures]] = {}
     idle: dict[str, list[Figures]] = {}
     for start in (candidates.courier, candidates.bare):
         for _ in range(rounds):
-            with start(work) as server:
+            with start(work, python) as server:
                 starts.setdefault(server.name, []).append({"first_answer": server.first_answer, "cpu_seconds": server.cpu()})
                 time.sleep(settle)
                 idle.setdefault(server.name, []).append({"memory": server.memory()})

@@ -18,6 +18,7 @@ from pathlib import Path
 _TICK = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 REPOSITORY = Path(__file__).resolve().parents[2]
+PYTHON = Path(sys.executable)
 BARE_ALONE = "bare, without daemon"
 COURIER, BARE, MORPH027 = "Signal Courier", "bare aiohttp", "python-signal-cli-rest-api"
 PLAIN = "without access, outbox, audit"
@@ -138,10 +139,11 @@ def _listens(port: int) -> bool:
 
 
 @contextlib.contextmanager
-def courier(work: Path) -> Iterator[Server]:
+def courier(work: Path, python: Path = PYTHON) -> Iterator[Server]:
     """This service, attached to a fast daemon of its own, with its usual settings."""
     backend = str(work / f"daemon-{free_port()}")
-    with daemon(backend), _courier(work, {"MODE": "json-rpc", "SIGNAL_CLI_SOCKET": f"unix:{backend}"}, backend) as server:
+    settings = {"MODE": "json-rpc", "SIGNAL_CLI_SOCKET": f"unix:{backend}"}
+    with daemon(backend), _courier(work, settings, backend, python=python) as server:
         yield server
 
 
@@ -163,23 +165,23 @@ def supervising(work: Path, signal_cli: Path, mode: str) -> Iterator[Server]:
 
 @contextlib.contextmanager
 def _courier(
-    work: Path, settings: Mapping[str, str], backend: str, *, program: Sequence[str] = ("signal_courier", "serve")
+    work: Path, settings: Mapping[str, str], backend: str, *, program: Sequence[str] = ("signal_courier", "serve"), python: Path = PYTHON
 ) -> Iterator[Server]:
     port = free_port()
     data = work / f"courier-{port}"
     own = {"PORT": str(port), "COURIER_TOKEN": TOKEN, "COURIER_DATA_DIR": str(data), "SIGNAL_CLI_CONFIG_DIR": str(data / "signal-cli")}
-    with _run([sys.executable, "-m", *program], {**own, **settings}) as process:
+    with _run([str(python), "-m", *program], {**own, **settings}) as process:
         first_answer = _wait_for(f"http://127.0.0.1:{port}/v1/health", process, 20)
         yield Server(name=COURIER, port=port, process=process, backend=backend, first_answer=first_answer)
     shutil.rmtree(data, ignore_errors=True)
 
 
 @contextlib.contextmanager
-def bare(work: Path) -> Iterator[Server]:
+def bare(work: Path, python: Path = PYTHON) -> Iterator[Server]:
     """The bare aiohttp server."""
     port = free_port()
     backend = str(work / f"daemon-{port}")
-    with daemon(backend), _run([sys.executable, "-m", "tests.bench.bare", str(port), backend], {}) as process:
+    with daemon(backend), _run([str(python), "-m", "tests.bench.bare", str(port), backend], {}) as process:
         first_answer = _wait_for(f"http://127.0.0.1:{port}/v1/about", process, 20)
         yield Server(name=BARE, port=port, process=process, backend=backend, first_answer=first_answer)
 
