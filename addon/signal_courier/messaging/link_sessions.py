@@ -122,8 +122,8 @@ class LinkSessions:
                 while True:
                     settled = await self._linking.first_settled(pending, timeout=max(0.0, renew_at - clock()))
                     if settled is not None:
-                        pending.remove(settled)  # an older code's end is no news while a newer one is shown
-                        if settled.state is LinkState.LINKED or (settled.state is LinkState.FAILED and not pending):
+                        pending.remove(settled)
+                        if settled.state is not LinkState.EXPIRED:
                             self._close(session, settled.state, account=settled.account, reason=settled.reason)
                             return
                     if settled is None or not pending:

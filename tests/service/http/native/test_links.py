@@ -76,6 +76,40 @@ async def test_a_code_renews_itself_and_the_old_one_still_counts(service: Servic
     print(f"codes given: {codes.given}")
 
 
+async def test_a_code_that_is_being_finished_counts_however_often_it_has_been_replaced(service: Service) -> None:
+    Codes(service.daemon)
+    first = Held({"number": ACCOUNT})
+    service.daemon.on("finishLink", first)
+    renew_after(service, 0.05)
+    now = made = (await service.post("/api/v2/links")).json
+    await service.daemon.next_call("finishLink")
+    service.daemon.on("finishLink", Held({}))
+    while now["version"] < made["version"] + 3:
+        now = (await service.get(f"/api/v2/links/{made['id']}?wait=10&after={now['version']}")).json
+    renew_after(service, 60)
+    first.release()
+    while now["state"] == "waiting":
+        now = (await service.get(f"/api/v2/links/{made['id']}?wait=10&after={now['version']}")).json
+    assert (now["state"], now["account"]) == ("linked", ACCOUNT)
+
+
+async def test_a_scanned_code_that_is_refused_ends_the_link_although_another_is_shown(service: Service) -> None:
+    Codes(service.daemon)
+    exists = f"The user {ACCOUNT} already exists"
+    gate = Held(Failure(-1, exists))
+    service.daemon.on("finishLink", gate)
+    renew_after(service, 0.05)
+    now = made = (await service.post("/api/v2/links")).json
+    await service.daemon.next_call("finishLink")
+    service.daemon.on("finishLink", Held({}))
+    now = (await service.get(f"/api/v2/links/{made['id']}?wait=10&after={now['version']}")).json
+    renew_after(service, 60)
+    gate.release()
+    while now["state"] == "waiting":
+        now = (await service.get(f"/api/v2/links/{made['id']}?wait=10&after={now['version']}")).json
+    assert (now["state"], now["problem"]["detail"]) == ("failed", exists)
+
+
 async def test_a_code_that_signal_forgets_is_replaced_and_an_unscanned_link_expires_in_the_end(service: Service) -> None:
     codes = Codes(service.daemon)
     service.daemon.on("finishLink", TIMED_OUT)
