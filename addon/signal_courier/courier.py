@@ -178,8 +178,14 @@ class Courier:
         await self.outbox.start()
         await self.webhooks.start()
         # The engine first, if only by a moment: the first request must find it starting, not stopped.
-        await asyncio.gather(self.engine.start(self.receiving.inbox.accept), self.server.start())
+        await self.receiving.inbox.recall()
+        await asyncio.gather(self._start_engine(), self.server.start())
         self.announcer.start(self.figures.instance, self.server.port)
+
+    async def _start_engine(self) -> None:
+        inbox = self.receiving.inbox
+        await self.engine.start(inbox.accept)
+        inbox.forget()
 
     async def stop(self) -> None:
         """Stop within 5 s: first no new requests, then signal-cli, then the database."""

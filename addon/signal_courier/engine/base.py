@@ -18,8 +18,12 @@ type Params = Mapping[str, Json]
 type EnvelopeSink = Callable[[bytes], None]
 """Takes the exact JSON bytes of one `{"envelope": …, "account": …}` object, as signal-cli reported it.
 
-Called on the event loop, must not block. Frames arrive in the order in which signal-cli wrote them.
+Called on the event loop, must not block. Frames arrive in the order in which signal-cli wrote them. May raise `AlreadyStored`.
 """
+
+
+class AlreadyStored(Exception):
+    """An envelope that an earlier run, killed before it could note so, has stored."""
 
 
 class EngineState(enum.StrEnum):

@@ -14,7 +14,7 @@ from typing import Final, override
 import msgspec
 
 from signal_courier.engine.address import Address, open_connection, quick_ack
-from signal_courier.engine.base import EnvelopeSink, Json, Params
+from signal_courier.engine.base import AlreadyStored, EnvelopeSink, Json, Params
 from signal_courier.engine.deadlines import deadline_of
 from signal_courier.engine.errors import (
     EngineError,
@@ -330,6 +330,8 @@ class RpcConnection(asyncio.Protocol):
             frame = result
         try:
             self._sink(bytes(frame))
+        except AlreadyStored:
+            return False
         except Exception:  # noqa: BLE001 - a failure in the sink, whatever it is, must not cost the envelopes behind this one
             _log.exception("An envelope could not be taken in")
             return False

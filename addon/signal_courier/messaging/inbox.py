@@ -13,7 +13,7 @@ from typing import Protocol
 
 import msgspec
 
-from signal_courier.engine.base import EngineStatus
+from signal_courier.engine.base import AlreadyStored, EngineStatus
 from signal_courier.engine.places import Place, ReadMessage, place_of
 from signal_courier.messaging.clock import GuardedClock
 from signal_courier.messaging.feed import Feed
@@ -69,6 +69,8 @@ class Inbox:
         self._limits = limits or InboxLimits()
         self.on_read: Callable[[str, Sequence[ReadMessage]], None] | None = None
         """Told, for an account, what was read on another of its devices; what those messages are may not be committed yet."""
+        self._earlier: deque[bytes] = deque()
+        """What an earlier run stored last, while the engine hands on what that run may not have noted as stored."""
         self._pending: deque[NewEnvelope] = deque()
         self._bytes = 0
         self._paused = False
@@ -86,9 +88,21 @@ class Inbox:
         """Whether the engine was asked to wait."""
         return self._paused
 
+    async def recall(self) -> None:
+        """Before the engine starts: what is stored of the last job is not to be stored again, should the engine's journal repeat it."""
+        self._earlier.extend(await self._table.newest(rows=self._limits.job_frames, size=self._limits.job_bytes))
+
+    def forget(self) -> None:
+        """The engine has handed on all of its journal."""
+        self._earlier.clear()
+
     def accept(self, frame: bytes) -> None:
-        """Take one frame, `{"envelope": …, "account": …}`; never blocks, never refuses."""
+        """Take one frame, `{"envelope": …, "account": …}`; never blocks, never refuses. Raises `AlreadyStored`."""
         place, frame = self._address(frame)
+        if frame in self._earlier:  # the journal repeats in order, so all before it is behind us too
+            while self._earlier.popleft() != frame:
+                pass
+            raise AlreadyStored
         account = place.account or UNKNOWN_ACCOUNT
         self._pending.append(NewEnvelope(account, self._clock.now_ms(), frame, place.conversation, place.target, place.own))
         if place.read and self.on_read is not None:

@@ -5,6 +5,7 @@ back. So many rows are inserted by few statements, and a slice is read as one ro
 """
 
 import sqlite3
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import batched
@@ -68,6 +69,10 @@ class InboxTable:
     async def read_after(self, account: str | None, after: int, *, rows: int, size: int) -> list[StoredEnvelope]:
         """The next envelopes of one account (or all, `None`) behind id `after`: at most `rows`, and `size` bytes (but always one)."""
         return await self._database.read(lambda connection: read_after(connection, account, after, rows, size))
+
+    async def newest(self, *, rows: int, size: int) -> list[bytes]:
+        """The last envelopes that were stored, in their order: at most `rows`, and about `size` bytes (but always one)."""
+        return await self._database.read(lambda connection: _newest(connection, rows, size))
 
     async def last_ids(self) -> dict[str, int]:
         """Id of the newest stored envelope by account."""
@@ -160,6 +165,16 @@ def _purge(connection: sqlite3.Connection, condition: str, values: tuple[int, ..
     )
     rows = connection.execute(f"DELETE FROM inbox WHERE id IN ({chosen})", values).rowcount  # noqa: S608
     return Purged(rows, newest)
+
+
+def _newest(connection: sqlite3.Connection, rows: int, size: int) -> list[bytes]:
+    found: deque[bytes] = deque()
+    for (frame,) in connection.execute("SELECT envelope FROM inbox ORDER BY id DESC LIMIT ?", (rows,)):
+        found.appendleft(frame)
+        size -= len(frame)
+        if size <= 0:
+            break
+    return list(found)
 
 
 def last_id(connection: sqlite3.Connection) -> int:

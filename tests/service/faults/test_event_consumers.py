@@ -237,5 +237,8 @@ def _fill(path: Path, count: int) -> None:
         )  # fmt: skip
         now = int(time.time() * 1000)
         connection.execute("BEGIN")
-        connection.executemany("INSERT INTO inbox VALUES (?, ?, ?, ?)", ((number, ANN, now, frame) for number in range(1, count + 1)))
+        connection.executemany(
+            "INSERT INTO inbox (id, account, received_at, envelope) VALUES (?, ?, ?, ?)",
+            ((number, ANN, now, frame) for number in range(1, count + 1)),
+        )
         connection.execute("COMMIT")

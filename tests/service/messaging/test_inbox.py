@@ -7,6 +7,7 @@ from contextlib import closing
 
 import pytest
 
+from signal_courier.engine.base import AlreadyStored
 from signal_courier.messaging.clock import GuardedClock
 from signal_courier.messaging.feed import Feed
 from signal_courier.messaging.inbox import Inbox, InboxLimits
@@ -37,6 +38,22 @@ async def test_frames_are_committed_before_they_are_announced(inbox: Inbox, feed
         with closing(sqlite3.connect(database.path)) as other:
             assert other.execute("SELECT envelope FROM inbox").fetchall() == [(batch.frames[0],)]
         break
+
+
+async def test_what_an_earlier_run_has_stored_is_not_stored_twice_when_the_journal_repeats_it(inbox: Inbox, table: InboxTable) -> None:
+    frames = [frame_of(ANN, number) for number in range(10)]
+    for frame in frames[:6]:
+        inbox.accept(frame)
+    await inbox.committed()
+    await inbox.recall()
+    for frame in frames[3:6]:
+        with pytest.raises(AlreadyStored):
+            inbox.accept(frame)
+    inbox.accept(frames[6])
+    inbox.forget()
+    inbox.accept(frames[5])  # not from the journal any more
+    await inbox.committed()
+    assert await stored(table) == [*frames[:7], frames[5]]
 
 
 async def test_order_is_kept_over_many_turns_of_the_loop(inbox: Inbox, table: InboxTable) -> None:
