@@ -273,18 +273,23 @@ def test_the_accounts_of_the_old_app_are_imported_once_and_only_when_asked(house
     write_account(old, ANN)
     house.volumes[tmp_path / "apps"] = "/addon_configs"
 
-    async def accounts() -> list[str]:
+    async def accounts(expected: list[str]) -> list[str]:
+        """Those that signal-cli has; one that has just started may still be loading them."""
+        found: list[str] = []
         async with house.app() as container:
             await house.discovered(container)
-            found: list[str] = (await container.answers("/v1/accounts", 200, token=container.token(house.data))).json()
-            return found
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(10):
+                    while (found := (await container.answers("/v1/accounts", 200, token=container.token(house.data))).json()) != expected:  # noqa: ASYNC110
+                        await asyncio.sleep(0.05)
+        return found
 
     async def test() -> None:
-        assert await accounts() == []
+        assert await accounts([]) == []
         house.set(import_old_app=True)
-        assert await accounts() == [ANN]
+        assert await accounts([ANN]) == [ANN]
         write_account(old, "+4915100000002")
-        assert await accounts() == [ANN]
+        assert await accounts([ANN]) == [ANN]
 
     inside(test)
 
