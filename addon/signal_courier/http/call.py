@@ -1,7 +1,8 @@
 """One request, decoded: what a handler gets."""
 
+import hashlib
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 from urllib.parse import unquote_to_bytes
 
 from aiohttp import web
@@ -16,8 +17,15 @@ from signal_courier.model.errors import InvalidValue
 from signal_courier.model.messages import Sendable
 from signal_courier.model.recipients import Recipient, parse_number
 
-if TYPE_CHECKING:
-    from signal_courier.http.once import Wishes
+
+@dataclass(slots=True)
+class Wishes:
+    """What the headers of one request ask for."""
+
+    terms: Terms
+    key: str | None
+    digest: "hashlib._Hash"
+    """Takes the body as it comes."""
 
 
 class Call[B, Q]:

@@ -10,7 +10,6 @@ import asyncio
 import hashlib
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from typing import Final
 
 import msgspec
@@ -19,6 +18,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 
 from signal_courier.access.caller import Caller
 from signal_courier.http.answers import json_answer
+from signal_courier.http.call import Wishes
 from signal_courier.http.routing import Match
 from signal_courier.messaging.outbox import LONGEST, Accepted, KeyReused, Outbox, Terms
 from signal_courier.model.errors import InvalidValue
@@ -55,16 +55,6 @@ class MessageAccepted(msgspec.Struct):
 
     id: str
     """`GET /api/v2/messages/{id}` tells what becomes of it."""
-
-
-@dataclass(slots=True)
-class Wishes:
-    """What the headers of one request ask for."""
-
-    terms: Terms
-    key: str | None
-    digest: "hashlib._Hash"
-    """Takes the body as it comes."""
 
 
 def wishes_of(request: web.BaseRequest, match: Match) -> Wishes | None:

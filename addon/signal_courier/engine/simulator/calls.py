@@ -6,8 +6,9 @@ import secrets
 import msgspec
 
 from signal_courier.engine.base import Json
-from signal_courier.engine.simulator.dispatch import IO_ERROR, NoParams, Refusal, single, user_error
+from signal_courier.engine.simulator.dispatch import NoParams, single
 from signal_courier.engine.simulator.network import Network
+from signal_courier.engine.simulator.refusals import IO_ERROR, Refusal, user_error
 from signal_courier.engine.simulator.state import Account, Call
 
 _RINGS = 0.05

@@ -5,8 +5,9 @@ import msgspec
 from signal_courier.engine.base import Json
 from signal_courier.engine.simulator import envelopes
 from signal_courier.engine.simulator.delivery import Audience, Occasion, send
-from signal_courier.engine.simulator.dispatch import Integer, NoParams, Refusal, single, user_error
+from signal_courier.engine.simulator.dispatch import Integer, NoParams, single
 from signal_courier.engine.simulator.network import Network, checked_group_id
+from signal_courier.engine.simulator.refusals import Refusal, user_error
 from signal_courier.engine.simulator.state import Account, Contact, Person
 
 _LINKED = "This command doesn't work on linked devices."

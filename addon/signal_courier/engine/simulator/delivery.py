@@ -7,8 +7,8 @@ import msgspec
 
 from signal_courier.engine.base import Json
 from signal_courier.engine.simulator import actors
-from signal_courier.engine.simulator.dispatch import RATE_LIMIT, UNTRUSTED_KEY, USER_ERROR, Refusal, user_error
 from signal_courier.engine.simulator.network import Network
+from signal_courier.engine.simulator.refusals import RATE_LIMIT, UNTRUSTED_KEY, USER_ERROR, Refusal, user_error
 from signal_courier.engine.simulator.state import Account, Group, Part, Person, Trust
 
 TRAVEL = 0.02

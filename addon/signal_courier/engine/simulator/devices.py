@@ -8,18 +8,9 @@ import msgspec
 
 from signal_courier.engine.base import Json
 from signal_courier.engine.simulator import cast
-from signal_courier.engine.simulator.dispatch import (
-    CAPTCHA_REJECTED,
-    INTERNAL_ERROR,
-    IO_ERROR,
-    Integer,
-    NoParams,
-    Refusal,
-    null_pointer,
-    single,
-    user_error,
-)
+from signal_courier.engine.simulator.dispatch import Integer, NoParams, single
 from signal_courier.engine.simulator.network import Network
+from signal_courier.engine.simulator.refusals import CAPTCHA_REJECTED, INTERNAL_ERROR, IO_ERROR, Refusal, null_pointer, user_error
 from signal_courier.engine.simulator.registration import captcha_fails, captcha_required, is_e164
 from signal_courier.engine.simulator.state import Account, Device
 

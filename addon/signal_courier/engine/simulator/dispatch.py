@@ -8,15 +8,21 @@ import enum
 import inspect
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, cast, get_origin
+from typing import Annotated, cast, get_origin
 
 import msgspec
 
 from signal_courier.engine.base import Json, Params
+from signal_courier.engine.simulator.network import Network
+from signal_courier.engine.simulator.refusals import (
+    INTERNAL_ERROR,
+    INVALID_PARAMS,
+    INVALID_REQUEST,
+    METHOD_NOT_FOUND,
+    Refusal,
+    null_pointer,
+)
 from signal_courier.engine.simulator.state import Account
-
-if TYPE_CHECKING:
-    from signal_courier.engine.simulator.network import Network
 
 type Long = Annotated[int, msgspec.Meta(ge=1 << 31, le=(1 << 63) - 1)]
 """A Java long: signal-cli takes a smaller number for an Integer and fails."""
@@ -24,36 +30,6 @@ type Integer = Annotated[int, msgspec.Meta(ge=-(1 << 31), lt=1 << 31)]
 """A Java int."""
 
 type Result = Json | Awaitable[Json]
-
-USER_ERROR = -1
-IO_ERROR = -3
-UNTRUSTED_KEY = -4
-RATE_LIMIT = -5
-CAPTCHA_REJECTED = -6
-INVALID_REQUEST = -32600
-METHOD_NOT_FOUND = -32601
-INVALID_PARAMS = -32602
-INTERNAL_ERROR = -32603
-
-
-class Refusal(Exception):
-    """signal-cli's answer is an error: its code, its text, and the partial result if there is one."""
-
-    def __init__(self, code: int, message: str, response: Json = None) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
-        self.response = response
-
-
-def user_error(message: str) -> Refusal:
-    """The refusal of something that the user got wrong."""
-    return Refusal(USER_ERROR, message)
-
-
-def null_pointer(name: str) -> Refusal:
-    """What a missing required parameter ends in."""
-    return Refusal(INTERNAL_ERROR, f'Cannot use the parameter "{name}" because it is null (NullPointerException)')
 
 
 class NoParams(msgspec.Struct):
@@ -139,7 +115,7 @@ def registration[P: msgspec.Struct](
     return declare
 
 
-async def perform(network: "Network", method: str, params: Params) -> Json:
+async def perform(network: Network, method: str, params: Params) -> Json:
     """Answer one call.
 
     Raises:
@@ -162,7 +138,7 @@ async def perform(network: "Network", method: str, params: Params) -> Json:
     return await result if inspect.isawaitable(result) else result
 
 
-def _loaded(network: "Network", account: Json) -> Account:
+def _loaded(network: Network, account: Json) -> Account:
     loaded = [candidate for candidate in network.world.accounts.values() if candidate.loaded]
     if account is None:
         if len(loaded) == 1:

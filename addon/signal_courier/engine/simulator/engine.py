@@ -26,8 +26,9 @@ from signal_courier.engine.simulator import (
     registration,
     stickers,
 )
-from signal_courier.engine.simulator.dispatch import COMMANDS, INVALID_PARAMS, INVALID_REQUEST, Refusal, perform
+from signal_courier.engine.simulator.dispatch import COMMANDS, perform
 from signal_courier.engine.simulator.network import Network
+from signal_courier.engine.simulator.refusals import INVALID_PARAMS, INVALID_REQUEST, Refusal
 from signal_courier.engine.simulator.state import Account
 
 _DEADLINES: Mapping[str, float] = {"finishLink": 130.0, "receive": 600.0}

@@ -15,7 +15,7 @@ from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
 from signal_courier.engine.base import Json
-from signal_courier.engine.simulator.dispatch import INTERNAL_ERROR, Refusal
+from signal_courier.engine.simulator.refusals import INTERNAL_ERROR, Refusal
 
 _KEPT = 64
 """How many uploads Signal's server keeps."""

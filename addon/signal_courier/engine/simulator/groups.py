@@ -12,9 +12,10 @@ import msgspec
 from signal_courier.engine.base import Json
 from signal_courier.engine.simulator import envelopes
 from signal_courier.engine.simulator.delivery import Content, own_group, to_group
-from signal_courier.engine.simulator.dispatch import INTERNAL_ERROR, Integer, Refusal, single, user_error
+from signal_courier.engine.simulator.dispatch import Integer, single
 from signal_courier.engine.simulator.files import contents
 from signal_courier.engine.simulator.network import Network, checked_group_id
+from signal_courier.engine.simulator.refusals import INTERNAL_ERROR, Refusal, user_error
 from signal_courier.engine.simulator.state import Account, Group, Member
 
 _LINK = "https://signal.group/#"

@@ -7,8 +7,9 @@ import re
 import msgspec
 
 from signal_courier.engine.base import Json
-from signal_courier.engine.simulator.dispatch import single, user_error
+from signal_courier.engine.simulator.dispatch import single
 from signal_courier.engine.simulator.network import Network
+from signal_courier.engine.simulator.refusals import user_error
 from signal_courier.engine.simulator.state import Account, Identity, Person, Trust
 
 

@@ -11,8 +11,9 @@ import msgspec
 
 from signal_courier.engine.base import Json
 from signal_courier.engine.simulator import cast
-from signal_courier.engine.simulator.dispatch import NoParams, multi, single, user_error
+from signal_courier.engine.simulator.dispatch import NoParams, multi, single
 from signal_courier.engine.simulator.network import Network
+from signal_courier.engine.simulator.refusals import user_error
 from signal_courier.engine.simulator.state import Account, Person
 
 SCANNED_AFTER = 6.0

@@ -11,9 +11,10 @@ from signal_courier.engine.base import Json
 from signal_courier.engine.simulator import envelopes
 from signal_courier.engine.simulator.actors import Sent
 from signal_courier.engine.simulator.delivery import Audience, Content, Occasion, Targets, audience, may_speak, own_group, send
-from signal_courier.engine.simulator.dispatch import INTERNAL_ERROR, Integer, Long, Refusal, null_pointer, single, user_error
+from signal_courier.engine.simulator.dispatch import Integer, Long, single
 from signal_courier.engine.simulator.files import NotReadable, Upload, attachment_failure
 from signal_courier.engine.simulator.network import Network
+from signal_courier.engine.simulator.refusals import INTERNAL_ERROR, Refusal, null_pointer, user_error
 from signal_courier.engine.simulator.state import Account, Person
 
 _STYLES = frozenset({"NONE", "BOLD", "ITALIC", "SPOILER", "STRIKETHROUGH", "MONOSPACE"})

@@ -16,9 +16,9 @@ import msgspec
 from signal_courier.engine.base import EnvelopeSink, Json
 from signal_courier.engine.errors import EngineUnavailable
 from signal_courier.engine.simulator import cast
-from signal_courier.engine.simulator.dispatch import user_error
 from signal_courier.engine.simulator.files import Files
 from signal_courier.engine.simulator.mailbox import Mailbox
+from signal_courier.engine.simulator.refusals import user_error
 from signal_courier.engine.simulator.state import Account, Call, Contact, Group, Identity, Person, Trust, World, load, save
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)

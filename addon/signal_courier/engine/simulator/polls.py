@@ -6,9 +6,10 @@ from signal_courier.engine.base import Json
 from signal_courier.engine.simulator import envelopes
 from signal_courier.engine.simulator.actors import Sent
 from signal_courier.engine.simulator.delivery import Targets, audience, may_speak, send
-from signal_courier.engine.simulator.dispatch import Integer, Long, single, user_error
+from signal_courier.engine.simulator.dispatch import Integer, Long, single
 from signal_courier.engine.simulator.messages import data_content, send_part
 from signal_courier.engine.simulator.network import Network
+from signal_courier.engine.simulator.refusals import user_error
 from signal_courier.engine.simulator.state import Account
 
 _MOST_OPTIONS = 10

@@ -7,9 +7,10 @@ import secrets
 import msgspec
 
 from signal_courier.engine.base import Json
-from signal_courier.engine.simulator.dispatch import IO_ERROR, Refusal, null_pointer, single, user_error
+from signal_courier.engine.simulator.dispatch import single
 from signal_courier.engine.simulator.files import contents
 from signal_courier.engine.simulator.network import Network, checked_group_id
+from signal_courier.engine.simulator.refusals import IO_ERROR, Refusal, null_pointer, user_error
 from signal_courier.engine.simulator.state import Account
 
 _USERNAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]{2,31}(\.\d{2,9})?")

@@ -5,8 +5,9 @@ import base64
 import msgspec
 
 from signal_courier.engine.base import Json
-from signal_courier.engine.simulator.dispatch import Integer, NoParams, multi, single, user_error
+from signal_courier.engine.simulator.dispatch import Integer, NoParams, multi, single
 from signal_courier.engine.simulator.network import Network
+from signal_courier.engine.simulator.refusals import user_error
 from signal_courier.engine.simulator.state import Account
 
 VERSION = "0.14.6"

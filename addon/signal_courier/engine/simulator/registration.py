@@ -11,8 +11,9 @@ import msgspec
 
 from signal_courier.engine.base import Json
 from signal_courier.engine.simulator import cast
-from signal_courier.engine.simulator.dispatch import IO_ERROR, RATE_LIMIT, Refusal, null_pointer, registration, single, user_error
+from signal_courier.engine.simulator.dispatch import registration, single
 from signal_courier.engine.simulator.network import Network
+from signal_courier.engine.simulator.refusals import IO_ERROR, RATE_LIMIT, Refusal, null_pointer, user_error
 from signal_courier.engine.simulator.state import Account, Registration
 
 _TRIES = 9

@@ -10,8 +10,9 @@ from pathlib import Path
 import msgspec
 
 from signal_courier.engine.base import Json
-from signal_courier.engine.simulator.dispatch import IO_ERROR, Integer, NoParams, Refusal, single, user_error
+from signal_courier.engine.simulator.dispatch import Integer, NoParams, single
 from signal_courier.engine.simulator.network import Network
+from signal_courier.engine.simulator.refusals import IO_ERROR, Refusal, user_error
 from signal_courier.engine.simulator.state import Account, Pack, Sticker
 
 _LINK = re.compile(r"(?:https://signal\.art/addstickers/|sgnl://addstickers/?)[#?]pack_id=([0-9a-f]+)&pack_key=([0-9a-f]+)")

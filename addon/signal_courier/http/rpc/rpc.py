@@ -15,8 +15,8 @@ from signal_courier.engine import errors
 from signal_courier.engine.base import Params
 from signal_courier.http import bodies
 from signal_courier.http.answers import empty, json_bytes, text_answer
-from signal_courier.http.call import Call
-from signal_courier.http.once import KEY, Wishes, checked_key
+from signal_courier.http.call import Call, Wishes
+from signal_courier.http.once import KEY, checked_key
 from signal_courier.http.problems import LostBody, NotAllowed, SlowBody
 from signal_courier.http.routing import Answer, RouteTable
 from signal_courier.http.rpc import methods
