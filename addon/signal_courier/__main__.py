@@ -3,10 +3,12 @@
 import argparse
 import asyncio
 import contextlib
+import errno
 import gc
 import ipaddress
 import logging
 import os
+import socket
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -65,18 +67,18 @@ def _add_data_commands(commands: "argparse._SubParsersAction[argparse.ArgumentPa
         help="write everything into one file",
         description=f"Write our data and signal-cli's, keys included, into one file; the service may run. {sealed} Without one it is open.",
     )
-    backup_parser.add_argument("file", type=Path)
+    backup_parser.add_argument("file", type=Path, help="what is to be written; one that is there is replaced")
     backup_parser.add_argument("--attachments", action="store_true", help="received files too")
     restore_parser = commands.add_parser(
         "restore", help="bring a backup back", description=f"Bring a backup back; stop the service first. {sealed}"
     )
-    restore_parser.add_argument("file", type=Path)
+    restore_parser.add_argument("file", type=Path, help="the backup")
     import_parser = commands.add_parser(
         "import",
         help="take over the data folder of bbernhard/signal-cli-rest-api",
         description="Copy signal-cli's data folder (in that container /home/.local/share/signal-cli). Stop what uses it, for good.",
     )
-    import_parser.add_argument("folder", type=Path)
+    import_parser.add_argument("folder", type=Path, help="there is a data/accounts.json in it; it is only read")
     for parser in (backup_parser, restore_parser):
         parser.add_argument("--passphrase-file", type=Path, metavar="FILE", help="its first line is the passphrase")
     for parser in (restore_parser, import_parser):
@@ -89,7 +91,8 @@ def _data(parsed: argparse.Namespace) -> int:
         places = backup.Places(data_dir=chosen.data_dir, config_dir=chosen.signal_cli_config_dir, database=chosen.database)
         if parsed.command == "import":
             count = backup.take_over(places, parsed.folder, replace=parsed.replace)
-            print(f"{count} accounts are in {places.config_dir} now. Do not start what has used {parsed.folder} again.")
+            accounts = "1 account is" if count == 1 else f"{count} accounts are"
+            print(f"{accounts} in {places.config_dir} now. Do not start what has used {parsed.folder} again.")
             return 0
         passphrase = _passphrase(parsed.passphrase_file)
         if parsed.command == "backup":
@@ -107,7 +110,14 @@ def _data(parsed: argparse.Namespace) -> int:
 def _passphrase(file: Path | None) -> str | None:
     if file is None:
         return os.environ.get("COURIER_BACKUP_PASSPHRASE") or None
-    return file.read_text(encoding="utf-8").partition("\n")[0] or None
+    try:
+        return file.read_text(encoding="utf-8").partition("\n")[0] or None
+    except (OSError, UnicodeDecodeError) as error:
+        raise settings.SettingError(f"--passphrase-file: {file} cannot be read ({_reason(error)})") from None
+
+
+def _reason(error: Exception) -> str:
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
 
 
 def _token(parsed: argparse.Namespace) -> int:
@@ -155,9 +165,22 @@ def _serve(parsed: argparse.Namespace) -> int:
         print(f"signal-courier: {error}", file=sys.stderr)
         return 1
     except OSError as error:
-        print(f"signal-courier: cannot listen on {chosen.host}:{chosen.port}: {error.strerror or error}", file=sys.stderr)
+        print(f"signal-courier: cannot listen on {chosen.host}:{chosen.port}: {_why_deaf(error)}", file=sys.stderr)
         return 1
     return 0
+
+
+def _why_deaf(error: OSError) -> str:
+    """Why nobody can be listened to, and what to do about it."""
+    match error.errno:
+        case errno.EADDRINUSE:
+            return "another program does, perhaps another Signal Courier. Stop it, or choose another port (PORT, --port)"
+        case errno.EACCES:
+            return "this user may not. Choose a port above 1023 (PORT, --port)"
+        case None | errno.EADDRNOTAVAIL | socket.EAI_NONAME:
+            return "this machine has no such address (COURIER_HOST, --host)"
+        case _:
+            return _reason(error)
 
 
 def _greet(courier: "Courier") -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import logging
+import os
 import shutil
 import signal
 from collections.abc import Callable
@@ -205,9 +206,15 @@ class Courier:
 
 
 def prepare_folders(settings: Settings) -> None:
-    """Make our folders, private to this user, and empty the temporary one."""
+    """Make our folders, private to this user, and empty the temporary one. Raises `SettingError` where they cannot be."""
     for folder in (settings.data_dir, settings.spool_dir, settings.uploads_dir, settings.outbox_dir):
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            usable = os.access(folder, os.R_OK | os.W_OK | os.X_OK)
+        except OSError as error:
+            raise SettingError(f"COURIER_DATA_DIR: {folder} cannot be made ({error.strerror or error}); name another folder") from None
+        if not usable:
+            raise SettingError(f"COURIER_DATA_DIR: {folder} is not this user's to write in; give it to this user, or name another folder")
     for left in settings.spool_dir.iterdir():
         if left.is_dir() and not left.is_symlink():
             shutil.rmtree(left, ignore_errors=True)

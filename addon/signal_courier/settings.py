@@ -172,6 +172,9 @@ def _setting(
 
 
 _USER_VARIABLES = ("SIGNAL_CLI_UID", "SIGNAL_CLI_GID", "SIGNAL_CLI_CHOWN_ON_STARTUP")
+_OWN = "COURIER_"
+_OF_COMMANDS = frozenset({"COURIER_BACKUP_PASSPHRASE"})
+"""What `signal-courier backup` and `restore` read."""
 _ACCESS = "Access"
 _UPSTREAM = "As in bbernhard/signal-cli-rest-api"
 _MORPH = "PYTHON_SIGNAL_CLI_REST_API_"
@@ -496,8 +499,24 @@ def _warnings(settings: Settings, environment: Mapping[str, str]) -> list[str]:
     if environment.get("ENABLE_PLUGINS", "").lower() == "true":
         found.append("ENABLE_PLUGINS is ignored: Lua plugins are not supported")
     found += [f"{variable} is ignored: the service does not change its user" for variable in _USER_VARIABLES if environment.get(variable)]
+    found += _misspelt(environment)
+    if settings.on_demand and settings.signal_cli is not None and not os.access(settings.signal_cli, os.X_OK):
+        found.append(f"SIGNAL_CLI: {settings.signal_cli} is not there, or no program; nothing can be sent or received")
     if settings.auth == "open" and settings.beyond_loopback:
         found.append("COURIER_AUTH=open: everybody on the network can read and send messages; `signal-courier token create` is safer")
+    return found
+
+
+def _misspelt(environment: Mapping[str, str]) -> list[str]:
+    """Variables that look like ours and are none."""
+    known = {*usage_names(), *_OF_COMMANDS}
+    found = []
+    for variable in sorted(environment):
+        if variable.startswith(_OWN) and variable not in known:
+            from difflib import get_close_matches  # noqa: PLC0415  # only who has misspelt something pays for it
+
+            meant = get_close_matches(variable, sorted(known), n=1, cutoff=0.8)
+            found.append(f"{variable} is no setting and is ignored" + (f"; is {meant[0]} meant?" if meant else ""))
     return found
 
 

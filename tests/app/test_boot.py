@@ -312,6 +312,7 @@ def test_plain_docker_takes_the_volume_of_upstream_and_keeps_everything_in_it(ho
                 assert (volume / ".signal-courier" / "courier.db").stat().st_uid == 1000
                 health = ROOTFS / "usr/bin/signal-courier-health"
                 assert (await container.run(str(health)))[0] == 0
+                assert "first admin" in (await container.run(str(ROOTFS / "usr/bin/signal-courier"), "token", "list"))[1]
                 with pytest.raises(aiohttp.ClientConnectorError):
                     await container.call("GET", "/v1/about", port=8099)
                 assert "Nothing outlives this container" not in container.log

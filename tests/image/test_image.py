@@ -86,7 +86,9 @@ def test_everything_is_described_as_docker_and_home_assistant_want_it(image):
     assert {"io.hass.version", "io.hass.arch", "org.opencontainers.image.licenses"} <= set(image.labels)
     assert image.environment["S6_BEHAVIOUR_IF_STAGE2_FAILS"] == "2"
     assert (image.root / "usr/share/doc/signal-courier/NOTICE").read_text().count("http") > 4
-    assert stat.S_IMODE((image.root / "usr/bin/signal-courier-health").stat().st_mode) == 0o755
+    for program in ("signal-courier", "signal-courier-health"):
+        assert stat.S_IMODE((image.root / "usr/bin" / program).stat().st_mode) == 0o755
+    assert "/opt" not in image.environment.get("PATH", ""), "`signal-courier` is the one that knows the container's folders and user"
 
 
 def test_the_service_ships_its_bytecode(image):

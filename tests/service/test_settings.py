@@ -107,6 +107,22 @@ def test_what_upstream_makes_fatal_is_a_warning(environment: dict[str, str], wor
     assert any(word in warning for warning in warnings)
 
 
+@pytest.mark.parametrize(
+    "variable,meant", [("COURIER_INBOX_DAY", "COURIER_INBOX_DAYS"), ("COURIER_TOKENFILE", "COURIER_TOKEN_FILE"), ("COURIER_XYZ", None)]
+)
+def test_a_variable_that_looks_like_ours_and_is_none_is_told(variable: str, meant: str | None):
+    _, (warning,) = settings.load({}, {variable: "1", "COURIER_BACKUP_PASSPHRASE": "x", "SIGNAL_COURIER_PORT": "tcp://10.0.0.7:8080"})
+    assert warning == f"{variable} is no setting and is ignored" + (f"; is {meant} meant?" if meant else "")
+
+
+def test_a_signal_cli_that_is_not_there_is_told_before_somebody_needs_it(tmp_path: Path):
+    _, (warning,) = settings.load({}, {"SIGNAL_CLI": str(tmp_path / "signal-cli")})
+    assert "SIGNAL_CLI" in warning
+    program = tmp_path / "signal-cli"
+    program.touch(mode=0o755)
+    assert settings.load({}, {"SIGNAL_CLI": str(program)})[1] == []
+
+
 def test_webhook_and_command_timeout_work_in_every_mode():
     for mode in ("normal", "native", "json-rpc", "json-rpc-native"):
         chosen, warnings = settings.load({}, {"MODE": mode, "RECEIVE_WEBHOOK_URL": "http://10.0.0.7/", "SIGNAL_CLI_CMD_TIMEOUT": "60"})

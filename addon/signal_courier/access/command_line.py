@@ -22,7 +22,10 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
     commands = parser.add_subparsers(dest="token_command", required=True)
     create = commands.add_parser("create", help="make a token and show it once")
     create.add_argument("name", help="what it is for")
-    create.add_argument("--scope", action="append", required=True, choices=[str(scope) for scope in Scope], help="what it allows; repeat")
+    create.add_argument(
+        "--scope", action="extend", required=True, type=_scopes, metavar="SCOPE",
+        help=f"what it allows, of {', '.join(Scope)}; several with commas, or repeat",
+    )  # fmt: skip
     create.add_argument("--account", action="append", metavar="NUMBER", help="only for this account; repeat")
     create.add_argument("--recipient", action="append", help="may write to this person or group only; repeat")
     create.add_argument("--expires", metavar="TIME", help="for so long (30d, 12h, …), or until a day (2027-01-31)")
@@ -32,6 +35,13 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
     for name, text in (("revoke", "end a token at once"), ("rotate", "give a token another secret; the old one ends at once")):
         command = commands.add_parser(name, help=text)
         command.add_argument("token", help="its id (tok_…), or its name where only one has it")
+
+
+def _scopes(text: str) -> list[str]:
+    found = [word.strip() for word in text.split(",")]
+    if wrong := [word for word in found if word not in frozenset(Scope)]:
+        raise argparse.ArgumentTypeError(f"there is no scope {wrong[0]!r}; there are {', '.join(Scope)}")
+    return found
 
 
 def run(parsed: argparse.Namespace, database: Path) -> Sequence[str]:
@@ -57,11 +67,13 @@ def _create(parsed: argparse.Namespace, database: Path) -> Sequence[str]:
         expires_at=_moment(parsed.expires) if parsed.expires else None,
     )
     secret = mint()
+    first = not database.exists()
     with beside(database) as connection:
         key = table.load(connection, fresh_key()).key
         row = row_of(new, digest(key, secret))
         table.insert(connection, row)
-    return [f"{row.id}  {row.name}", secret, _ONCE]
+    nowhere = f"No service has run yet with its data in {database.parent} (COURIER_DATA_DIR): the token is for one that does."
+    return [f"{row.id}  {row.name}", secret, _ONCE, *([nowhere] if first else [])]
 
 
 def _list(database: Path, *, everything: bool) -> Iterator[str]:

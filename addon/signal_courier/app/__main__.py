@@ -1,7 +1,8 @@
-"""What the scripts of the container start: `python -m signal_courier.app prepare | signal-cli | courier | discovery`."""
+"""What the scripts of the container start: `python -m signal_courier.app prepare | signal-cli | courier | discovery | command …`."""
 
 import os
 import sys
+from collections.abc import Sequence
 
 from signal_courier.app import person, plan
 from signal_courier.app.options import OptionError
@@ -11,14 +12,16 @@ from signal_courier.settings import SettingError
 _NOT_OURS = "sleep"
 
 
-def main(step: str) -> int:
-    """Do one of the four; gives the exit code of those that return."""
+def main(step: str, *arguments: str) -> int:
+    """Do one of the five; gives the exit code of those that return."""
     set_up_logging("info")
     try:
         today = plan.make()
     except (OptionError, SettingError) as error:
         _say(error)
         return 1
+    if step == "command":
+        return _command(today, arguments)
     set_up_logging(today.settings.log_level)
     return {"prepare": _prepare, "signal-cli": _signal_cli, "courier": _courier, "discovery": _discovery}[step](today)
 
@@ -58,6 +61,13 @@ def _courier(today: plan.Plan) -> int:
     os.execve(sys.executable, [sys.executable, "-m", "signal_courier", "serve"], today.environment)  # noqa: S606  # this is its wrapper
 
 
+def _command(today: plan.Plan, arguments: Sequence[str]) -> int:
+    """What `docker exec … signal-courier …` asks for: with the folders and as the user of the service that runs here."""
+    person.become(today.user)
+    environment = {name: value for name, value in today.environment.items() if name != "COURIER_READY_FD"}
+    os.execve(sys.executable, [sys.executable, "-m", "signal_courier", *arguments], environment)  # noqa: S606  # this is its wrapper
+
+
 def _discovery(today: plan.Plan) -> int:
     from signal_courier.app.discovery import announce  # noqa: PLC0415  # the others have no use for it
 
@@ -67,4 +77,4 @@ def _discovery(today: plan.Plan) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    sys.exit(main(*sys.argv[1:]))

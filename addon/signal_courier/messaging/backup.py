@@ -121,8 +121,11 @@ def take_over(places: Places, folder: Path, *, replace: bool = False) -> int:
     index = folder / "data" / "accounts.json"
     try:
         accounts = json.loads(index.read_bytes())["accounts"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise BackupError(f"{folder} is no data folder of signal-cli: data/accounts.json cannot be read ({error})") from error
+    except OSError as error:
+        why = error.strerror or error
+        raise BackupError(f"{folder} is no data folder of signal-cli: data/accounts.json cannot be read ({why})") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise BackupError(f"{folder} is no data folder of signal-cli: data/accounts.json is no list of accounts") from error
     if folder.resolve() == places.config_dir.resolve():
         raise BackupError(f"{folder} is the folder in use already: there is nothing to import")
     if not replace and _has_data(places.config_dir, places.data_dir):

@@ -67,6 +67,18 @@ async def test_a_token_made_before_the_first_start_works(tmp_path: Path) -> None
         assert (await service.get("/api/v2/tokens", Authorization=f"Bearer {out.splitlines()[1]}")).status == 200
 
 
+async def test_several_scopes_may_stand_in_one_word_and_an_unknown_one_is_named(tmp_path: Path) -> None:
+    code, out, _ = await program(tmp_path, "token", "create", "bot", "--scope", "send,receive", "--scope", "groups")
+    assert code == 0
+    assert "No service has run yet" in out, "the token may be for another folder than the one of the service that is meant"
+    _, listed, _ = await program(tmp_path, "token", "list")
+    assert set(re.search(r"bot  (\S+)", listed)[1].split(",")) == {"send", "receive", "groups"}  # type: ignore[index]
+    code, out, error = await program(tmp_path, "token", "create", "other", "--scope", "send,sing")
+    assert (code, out) == (2, "")
+    assert "no scope 'sing'; there are send, receive" in error
+    assert "No service" not in (await program(tmp_path, "token", "create", "other", "--scope", "send"))[1]
+
+
 @pytest.mark.parametrize(
     "arguments,complaint",
     [
