@@ -435,7 +435,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
             parser.epilog = f"{declared.variable}, as a variable only: {declared.help}."
             continue
         group = groups.get(declared.group) or groups.setdefault(declared.group, parser.add_argument_group(declared.group))
-        default = declared.shown_default or _shown(item)
+        default = default_of(item)
         also = f"; also {', '.join(declared.aliases)}" if declared.aliases else ""
         group.add_argument(
             option_of(item.name),
@@ -447,7 +447,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         )
 
 
-def _shown(item: Field[Any]) -> str:
+def default_of(item: Field[Any]) -> str:
+    """What a setting is unless set, for people."""
+    declared: Declared = item.metadata["setting"]
+    if declared.shown_default is not None:
+        return declared.shown_default
     if item.default is MISSING or item.default is None or item.default in ("", ()):
         return "none"
     if isinstance(item.default, bool):

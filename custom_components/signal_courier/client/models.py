@@ -374,7 +374,7 @@ class Registration:
     state: str
     """captcha_required, voice_required, code_sent, pin_required, registered."""
     captcha_url: str | None = None
-    voice_after: float | None = None
-    """From when on a call can be asked for: seconds since 1970."""
+    voice_after: int | None = None
+    """From when on a call can be asked for: ms since 1970."""
     lock_hours: int | None = None
     problem: ProblemDetails | None = None

@@ -214,7 +214,7 @@ class RegisterSteps(FlowBase):
     def _about_registration(self) -> dict[str, str]:
         """Placeholders: the number, and from when on Signal would call."""
         after = self._registering.voice_after
-        moment = time.time() if after is None else after
+        moment = time.time() if after is None else after / 1000
         return {
             "number": self._registering.number,
             "voice_after": dt_util.as_local(dt_util.utc_from_timestamp(moment)).strftime("%H:%M:%S"),

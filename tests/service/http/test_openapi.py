@@ -47,6 +47,20 @@ def test_types_of_different_routes_have_different_names():
     assert not [name for name in DOCUMENT["components"]["schemas"] if "." in name], "msgspec qualifies names that are there twice"
 
 
+def test_every_time_is_whole_milliseconds():
+    times = [
+        (name, member, told)
+        for name, schema in DOCUMENT["components"]["schemas"].items()
+        for member, told in schema.get("properties", {}).items()
+        if re.search(r"since (1970|the epoch)", told.get("description", ""))
+    ]
+    assert len(times) > 8
+    for name, member, told in times:
+        kinds = {told.get("type"), *(part.get("type") for part in told.get("anyOf", ()))}
+        assert "number" not in kinds, f"{name}.{member}"
+        assert re.search("ms|[Mm]illiseconds", told["description"]), f"{name}.{member}"
+
+
 def test_every_topic_is_described():
     assert not [tag["name"] for tag in DOCUMENT["tags"] if not tag["description"]]
 

@@ -36,7 +36,7 @@ class AttachmentItem(msgspec.Struct):
     name: Annotated[str, msgspec.Meta(description="The file's name; a received one is called as its id, its own name stands in its event.")]
     type: Annotated[str, msgspec.Meta(description="Media type, told from the content.")]
     size: Annotated[int, msgspec.Meta(description="In bytes.")]
-    changed: Annotated[float, msgspec.Meta(description="When it came: seconds since 1970.")]
+    changed: Annotated[int, msgspec.Meta(description="When it came: ms since 1970.")]
 
 
 class AttachmentList(msgspec.Struct):
@@ -48,7 +48,7 @@ class AttachmentList(msgspec.Struct):
 
 _EXAMPLE = {
     "id": _UPLOAD, "kind": "upload", "url": f"/api/v2/attachments/{_UPLOAD}", "name": "cat.jpg", "type": "image/jpeg", "size": 52341,
-    "changed": 1763700000.0,
+    "changed": 1763700000000,
 }  # fmt: skip
 
 
@@ -184,5 +184,5 @@ def _item(path: Path, identifier: str, kind: Literal["received", "upload"]) -> A
         name=path.name,
         type=media_type(head),
         size=facts.st_size,
-        changed=facts.st_mtime,
+        changed=int(facts.st_mtime * 1000),
     )

@@ -41,8 +41,8 @@ class LinkEntry(msgspec.Struct):
     device_name: str
     account: Annotated[str | None, msgspec.Meta(description="The number, once it is linked.")]
     problem: Annotated[ProblemDetails | None, msgspec.Meta(description="Why it came to nothing.")]
-    started: Annotated[float, msgspec.Meta(description="Seconds since 1970, as the next.")]
-    expires: Annotated[float, msgspec.Meta(description="When it is given up.")]
+    started: Annotated[int, msgspec.Meta(description="When it was begun: ms since 1970.")]
+    expires: Annotated[int, msgspec.Meta(description="When it is given up: ms since 1970.")]
 
 
 class Links(msgspec.Struct):
@@ -54,7 +54,7 @@ class Links(msgspec.Struct):
 _ID = "6yFhXvM3nTqk0m1bq8aZcg"
 _EXAMPLE = {
     "id": _ID, "state": "waiting", "uri": "sgnl://linkdevice?uuid=…&pub_key=…", "qr": f"/api/v2/links/{_ID}/qr.svg", "version": 1,
-    "device_name": "Signal Courier", "account": None, "problem": None, "started": 1763700000.0, "expires": 1763700600.0,
+    "device_name": "Signal Courier", "account": None, "problem": None, "started": 1763700000000, "expires": 1763700600000,
 }  # fmt: skip
 
 
@@ -73,8 +73,8 @@ def _entry(session: LinkSession) -> LinkEntry:
         device_name=session.device_name,
         account=session.account,
         problem=found,
-        started=session.started,
-        expires=session.expires,
+        started=int(session.started * 1000),
+        expires=int(session.expires * 1000),
     )
 
 

@@ -35,7 +35,7 @@ class RegistrationEntry(msgspec.Struct):
     number: str
     state: RegistrationState
     captcha_url: Annotated[str | None, msgspec.Meta(description="Where a person solves the captcha, while one is wanted.")]
-    voice_after: Annotated[float | None, msgspec.Meta(description="From when on a call can be asked for: seconds since 1970.")]
+    voice_after: Annotated[int | None, msgspec.Meta(description="From when on a call can be asked for: ms since 1970.")]
     lock_hours: Annotated[int | None, msgspec.Meta(description="Hours until the PIN's lock ends by itself.")]
     problem: Annotated[ProblemDetails | None, msgspec.Meta(description="What a person has to do next, or what did not count.")]
 
@@ -47,7 +47,7 @@ class RegistrationList(msgspec.Struct):
 
 
 _SENT = {
-    "number": ACCOUNT, "state": "code_sent", "captcha_url": None, "voice_after": 1763700060.0, "lock_hours": None, "problem": None,
+    "number": ACCOUNT, "state": "code_sent", "captcha_url": None, "voice_after": 1763700060000, "lock_hours": None, "problem": None,
 }  # fmt: skip
 _DONE = _SENT | {"state": "registered", "voice_after": None}
 _REFUSED = trouble("rate-limited", "Rate limit reached", account=ACCOUNT, retry_after=3600)
@@ -59,7 +59,7 @@ def _entry(status: RegistrationStatus) -> RegistrationEntry:
         number=status.number,
         state=status.state,
         captcha_url=CAPTCHA_PAGE if wants_captcha else None,
-        voice_after=status.voice_after,
+        voice_after=None if status.voice_after is None else int(status.voice_after * 1000),
         lock_hours=status.lock_hours,
         problem=_problem(status),
     )

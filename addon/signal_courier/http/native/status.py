@@ -47,13 +47,13 @@ class StatusEntry(msgspec.Struct):
 
     id: Annotated[str, msgspec.Meta(description="Names this service, for ever: 32 hexadecimal digits.")]
     version: Annotated[str, msgspec.Meta(description="Of this service.")]
-    started: Annotated[float, msgspec.Meta(description="Seconds since 1970.")]
+    started: Annotated[int, msgspec.Meta(description="When the service was started: ms since 1970.")]
     engine: EngineEntry
     accounts: list[AccountEntry]
     queues: QueueEntry
 
 
-_STARTED = time.time()
+_STARTED = int(time.time() * 1000)
 
 
 @routes.add(
@@ -62,7 +62,7 @@ _STARTED = time.time()
         Answer(
             200, "How everything is.", StatusEntry,
             example={
-                "id": "0123456789abcdef0123456789abcdef", "version": "0.1.0", "started": 1763700000.0, "accounts": [ACCOUNT_EXAMPLE],
+                "id": "0123456789abcdef0123456789abcdef", "version": "0.1.0", "started": 1763700000000, "accounts": [ACCOUNT_EXAMPLE],
                 "queues": {"receiving": 0, "sending": {ACCOUNT: {"queued": 1}}},
                 "engine": {"state": "ready", "version": "0.14.6", "reason": None, "restarts": 0, "features": {"polls": True}},
             },
