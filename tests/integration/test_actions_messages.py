@@ -71,6 +71,12 @@ async def test_waiting_for_read_ends_when_it_is_read(act):
     assert (answer["state"], [one["state"] for one in answer["recipients"]]) == ("read", ["read"])
 
 
+async def test_waiting_for_a_group_ends_when_every_member_has_it(act):
+    async with asyncio.timeout(10):
+        answer = await act("send_message", conversation=DEMO_GROUP, message="To all", wait_for="delivered", timeout=60)
+    assert {one["state"] for one in answer["recipients"] if one["id"] != DEMO_GROUP} <= {"delivered", "read"}
+
+
 async def test_waiting_ends_when_the_time_is_over(act, courier):
     answer = await act("send_message", conversation=SECOND, message="Second reads nothing", wait_for="read", timeout=1)
     assert answer["state"] in ("sent", "delivered")

@@ -10,13 +10,14 @@ import asyncio
 import hashlib
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 from aiohttp import web
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from signal_courier.access.caller import Caller
+from signal_courier.engine.errors import EngineTimeout
 from signal_courier.http.answers import json_answer
 from signal_courier.http.call import Wishes
 from signal_courier.http.routing import Match
@@ -30,6 +31,7 @@ EXPIRES: Final = "Courier-Expires-In"
 REPLAYED: Final = "Idempotent-Replayed"
 _PATIENCE: Final = 120.0
 """Seconds for which a request waits for an equal one that is being worked on."""
+_LONGEST_WAIT: Final = 600.0
 _KEY: Final = re.compile(r"[\x20-\x7e]{1,255}")
 _WAIT: Final = re.compile(r"wait\s*=\s*\"?(\d{1,5})\"?", re.IGNORECASE)
 HEADERS: Final[Mapping[str, tuple[str, Mapping[str, object]]]] = {
@@ -55,6 +57,8 @@ class MessageAccepted(msgspec.Struct):
 
     id: str
     """`GET /api/v2/messages/{id}` tells what becomes of it."""
+    state: Literal["queued", "parked"] = "queued"
+    """`parked`: somebody has to act first."""
 
 
 def wishes_of(request: web.BaseRequest, match: Match) -> Wishes | None:
@@ -67,7 +71,7 @@ def wishes_of(request: web.BaseRequest, match: Match) -> Wishes | None:
     if prefer is not None and "respond-async" in prefer.lower():
         terms.respond_async = True
         if wait := _WAIT.search(prefer):
-            terms.wait = float(wait[1])
+            terms.wait = min(float(wait[1]), _LONGEST_WAIT)
         terms.expires_in = _expires_in(headers)
     elif key is None:
         return None
@@ -86,7 +90,7 @@ def checked_key(key: str) -> str:
 
 def accepted_answer(accepted: Accepted) -> web.Response:
     """202 with the message's id."""
-    answer = json_answer(MessageAccepted(accepted.id), 202)
+    answer = json_answer(MessageAccepted(accepted.id, "parked" if accepted.parked else "queued"), 202)
     answer.headers["Location"] = f"/api/v2/messages/{accepted.id}"
     answer.headers["Preference-Applied"] = "respond-async"
     return answer
@@ -108,8 +112,9 @@ class Once:
         while (running := self._running.get(place)) is not None:
             if running[0] != fingerprint:
                 raise KeyReused
-            async with asyncio.timeout(_PATIENCE):
-                await asyncio.shield(running[1])
+            await asyncio.wait([running[1]], timeout=_PATIENCE)
+            if not running[1].done():
+                raise EngineTimeout("The first request with this key has not come to its end yet")
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._running[place] = (fingerprint, future)
         try:

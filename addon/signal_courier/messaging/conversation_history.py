@@ -124,6 +124,7 @@ class ConversationHistory:
         Raises `InvalidValue` for a cursor that is none.
         """
         below_id, below_number = _position(before)
+        await self._people.known(account)
         matches, most = (_matcher(search), _SCAN) if search.strip() else (None, limit + 1)
         lines: list[_Line] = []
         ends = [below_id, below_number]

@@ -8,7 +8,7 @@ the disk hears of it afterwards. With an idempotency key the disk knows first, s
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -17,22 +17,26 @@ import msgspec
 
 from signal_courier.engine.base import Engine
 from signal_courier.engine.errors import (
+    Address,
     EngineError,
     EngineTimeout,
     EngineUnavailable,
     NetworkTrouble,
     RateLimited,
     Rejected,
+    SendResult,
     UntrustedIdentity,
 )
 from signal_courier.messaging.clock import GuardedClock
-from signal_courier.messaging.delivery import Delivery, Failure, Outcome, Sent, check_possible
+from signal_courier.messaging.delivery import IDENTITY_FAILURE, Delivery, Failure, Outcome, Sent, check_possible
 from signal_courier.messaging.feed import Feed
 from signal_courier.messaging.outbox_content import KeptFiles, files_of, named
 from signal_courier.messaging.outbox_evidence import EARLY_MS, Copy, Evidence
 from signal_courier.messaging.outbox_history import History, apply_end
 from signal_courier.messaging.outbox_message import (
+    ENGINE,
     EVERYBODY,
+    NETWORK,
     Entry,
     Outgoing,
     StoredError,
@@ -53,6 +57,7 @@ from signal_courier.model.outbox import (
     UNTRUSTED,
     DeliveryState,
     MessageStatus,
+    Parked,
     RecipientStatus,
     message_id,
     message_number,
@@ -80,9 +85,11 @@ _TEMPORARY: Final = (NetworkTrouble, EngineUnavailable, RateLimited, UntrustedId
 class Accepted(Exception):
     """The message is on disk and will be sent; not an error, but the end of what the caller waits for."""
 
-    def __init__(self, identifier: str) -> None:
+    def __init__(self, identifier: str, *, parked: bool = False) -> None:
         super().__init__(identifier)
         self.id = identifier
+        self.parked = parked
+        """Whether somebody has to act first."""
 
 
 class OutcomeUnknown(EngineTimeout):
@@ -221,10 +228,10 @@ class Outbox:
         status = await self.submit(account, recipients, what, expires_in=terms.expires_in, key=terms.key)
         terms.message = status.id
         if terms.wait > 0:
-            status = await self.finished(status.id, terms.wait)
+            status = await self.wait_until(status.id, DeliveryState.SENT, terms.wait)
             if not status.state.is_open:
                 return _outcome_of(status)
-        raise Accepted(status.id)
+        raise Accepted(status.id, parked=status.state is DeliveryState.PARKED)
 
     async def relay(
         self,
@@ -310,9 +317,9 @@ class Outbox:
         return await self.get(identifier)
 
     async def wait_until(self, identifier: str, least: DeliveryState, timeout: float) -> MessageStatus:
-        """Wait until everybody has come so far (sent, delivered, read) or nothing more can come of it, at most so many seconds.
+        """Wait until everybody has come so far (sent, delivered, read), or nothing more comes of it by itself, at most so many seconds.
 
-        Gives what there is to tell then. Raises `MissingThing`.
+        Gives what there is to tell then: also what is parked, as somebody has to act. Raises `MissingThing`.
         """
         number = _number(identifier)
         deadline = asyncio.get_running_loop().time() + timeout
@@ -377,6 +384,26 @@ class Outbox:
                 if entry.state.is_open:
                     states[entry.state.value] = states.get(entry.state.value, 0) + 1
         return counts
+
+    def parked(self, account: str) -> Sequence[Parked]:
+        """What an account's messages are parked for; each reason once."""
+        waiting = [
+            entry
+            for message in self._queue.messages.values()
+            if message.account == account
+            for entry in message.entries
+            if entry.state is DeliveryState.PARKED
+        ]
+        return [
+            Parked(
+                reason=reason,
+                recipients=list(dict.fromkeys(entry.uuid or entry.name for entry in waiting if entry.reason == reason)),
+                tokens=list(dict.fromkeys(token for entry in waiting if entry.reason == reason for token in entry.tokens)),
+                until=min((entry.until for entry in waiting if entry.reason == reason and entry.until is not None), default=None),
+            )
+            for reason in (RATE_LIMIT, UNTRUSTED)
+            if any(entry.reason == reason for entry in waiting)
+        ]
 
     # -- acting
 
@@ -662,7 +689,36 @@ def _outcome_of(status: MessageStatus) -> Outcome:
         return Outcome(sent=sent, failures=failures, tokens=tokens)
     if status.state is DeliveryState.UNKNOWN:
         raise OutcomeUnknown("It is not known whether the message was sent: signal-cli or this service ended in that moment")
-    raise Rejected(next((failure.reason for failure in failures), "Failed to send message"))
+    raise _refusal(status, failures)
+
+
+_REFUSALS: Final[Mapping[str, tuple[type[EngineError], str, str]]] = {
+    RATE_LIMIT: (RateLimited, "Failed to send message due to rate limiting", "RATE_LIMIT_FAILURE"),
+    UNTRUSTED: (UntrustedIdentity, "Failed to send message due to untrusted identities", IDENTITY_FAILURE),
+    NETWORK: (NetworkTrouble, "Signal could not be reached", "NETWORK_FAILURE"),
+    ENGINE: (EngineUnavailable, "signal-cli was not there", "NETWORK_FAILURE"),
+    "UNREGISTERED_FAILURE": (Rejected, "Failed to send message", "UNREGISTERED_FAILURE"),
+}
+"""Why nobody was reached → what a caller who was there is told: the error, its text, the recipient's result. What can be mended first."""
+
+
+def _refusal(status: MessageStatus, failures: Sequence[Failure]) -> EngineError:
+    """The error that the caller would have got, had the message not waited in the meantime."""
+    reason = next((one for one in _REFUSALS if any(failure.reason == one for failure in failures)), None)
+    if reason is None:
+        return Rejected(next((failure.reason for failure in failures), "Failed to send message"))
+    kind, text, _ = _REFUSALS[reason]
+    results = [
+        SendResult(
+            type=_REFUSALS[failure.reason][2] if failure.reason in _REFUSALS else failure.reason,
+            recipient_address=Address(number=failure.number, uuid=failure.uuid, username=failure.username),
+        )
+        for failure in failures
+    ]
+    error = kind(text, response=msgspec.Raw(_encode({"results": results})))
+    if isinstance(error, RateLimited):
+        error.tokens = tuple(dict.fromkeys(token for one in status.recipients for token in one.tokens))
+    return error
 
 
 def _failure(one: RecipientStatus) -> Failure:
@@ -690,12 +746,13 @@ _LADDER: Final = (DeliveryState.SENT, DeliveryState.DELIVERED, DeliveryState.REA
 
 
 def _has_come(status: MessageStatus, least: DeliveryState) -> bool:
-    """Whether everybody whom it can reach has it, so far at least."""
-    if status.state.is_open:
-        return False
+    """Whether everybody whom it reaches by itself has it, so far at least: for those who are parked, somebody has to act."""
     members = {one.group for one in status.recipients if one.group is not None}
-    people = [one.state for one in status.recipients if one.recipient not in members]
-    return all(_LADDER.index(state) >= _LADDER.index(least) for state in people if state.is_reached)
+    people = [one.state for one in status.recipients if one.recipient not in members or one.state.is_open]
+    return not any(
+        _LADDER.index(state) < _LADDER.index(least) if state.is_reached else state.is_open and state is not DeliveryState.PARKED
+        for state in people
+    )
 
 
 def _all_there(files: Sequence[str]) -> bool:

@@ -221,10 +221,12 @@ def apply_error(message: Outgoing, entries: Sequence[Entry], error: EngineError,
 
 
 def give_up(entries: Iterable[Entry], now: int) -> None:
-    """There is only one attempt: who was not reached by it has failed."""
+    """There is only one attempt: who was not reached by it has failed. What lifts a limit is still told."""
     for entry in entries:
         if entry.state.is_open:
+            tokens = entry.tokens
             entry.move(DeliveryState.FAILED, now, entry.reason)
+            entry.tokens = tokens
 
 
 def _apply_group(message: Outgoing, group: Entry, answer: SendAnswer, now: int) -> list[Entry]:

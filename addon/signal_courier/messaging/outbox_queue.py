@@ -39,6 +39,8 @@ _STORE_PAUSE: Final = 1.0
 _ENGINE_LOOK: Final = (0.2, 2.0)
 """First and longest pause before looking again whether signal-cli is there."""
 _END_LOOK: Final = 1.0
+_ENGINE_PATIENCE: Final = 8
+"""Looks, some 10 s, after which who is tried only once does not wait for signal-cli any longer."""
 _LONGEST_DOUBT: Final = 900.0
 """Seconds after which nobody waits for receipts any longer, although signal-cli has not come back."""
 _DOUBT_STEP: Final = 0.25
@@ -233,6 +235,10 @@ class Queue:
                     self._parked.add(lane)
             elif lane in self._parked and not self._lanes[lane][0].busy:
                 self._tell_waiting(lane, [part], parked=True)
+                self._give_up_behind(lane)
+            elif part.message.once and self._lanes[lane][0].failures and not self._lanes[lane][0].busy:
+                self._lanes[lane][0].due = asyncio.get_running_loop().time()  # it is known soon whether this one can go
+                self._consider(self._lanes[lane][0])
 
     def _consider(self, part: _Part) -> None:
         """Plan a part if it is the first in all of its lanes."""
@@ -272,6 +278,8 @@ class Queue:
                     self._tell_waiting(lane, list(queue)[1:], parked=True)
                 elif lane in self._parked:
                     self._tell_waiting(lane, list(queue)[1 if left else 0 :], parked=False)
+                if left:
+                    self._give_up_behind(lane)
         for heir in heirs:
             self._watch_end(heir)
             self._consider(heir)
@@ -287,8 +295,24 @@ class Queue:
             for entry in changed:
                 entry.move(state, now, reason)
                 entry.tokens = tokens
+                entry.uuid, entry.number = entry.uuid or head.uuid, entry.number or head.number
             if changed and not part.busy:
                 self._spawn(self._save(part.message, changed))
+
+    def _give_up_behind(self, lane: tuple[str, str], reason: str | None = None) -> None:
+        """The first of a lane has to wait: those behind who are tried only once fail for its reason, as they would by themselves."""
+        queue = self._lanes[lane]
+        head = next(entry for entry in queue[0].entries if entry.lane == lane[1])
+        now = self._clock.now_ms()
+        for part in [part for part in list(queue)[1:] if part.message.once and not part.busy]:
+            failed = [entry for entry in part.entries if entry.lane == lane[1]]
+            for entry in failed:
+                entry.reason, entry.tokens = reason or head.reason, head.tokens
+                entry.uuid, entry.number = entry.uuid or head.uuid, entry.number or head.number
+            give_up(failed, now)
+            left = [entry for entry in part.entries if entry.state.is_open]
+            self._replace(part, [self._part(part.message, left)] if left else [])
+            self._spawn(self._save(part.message, failed, heirs_left=bool(left)))
 
     def _watch_end(self, part: _Part) -> None:
         if not part.message.once and part.message.expires_at is not None:
@@ -329,6 +353,9 @@ class Queue:
         if self._engine.status.state in (EngineState.STARTING, EngineState.STOPPED) and not message.once:
             # Not begun is never in doubt, whoever dies while signal-cli is not there.
             part.failures += 1
+            if part.failures >= _ENGINE_PATIENCE:
+                for lane in part.lanes:
+                    self._give_up_behind(lane, ENGINE)
             self._postpone(part, pause_after(part.failures, first=_ENGINE_LOOK[0], longest=_ENGINE_LOOK[1]))
             return
         before = [(entry.state, entry.reason, entry.tokens, entry.until) for entry in entries]

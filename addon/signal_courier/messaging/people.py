@@ -1,9 +1,11 @@
 """What people and groups are called: signal-cli's lists, kept in memory and fetched anew when somebody unknown appears.
 
-Asking never waits: who is not known yet has no name in this event, and has one in the next.
+Asking never waits: who is not known yet has no name in this event, and has one in the next. So that this is rare, the lists are fetched as
+soon as an account is there (`greet`) and somebody follows the events (`attend`). Who can wait a moment does so by `known`.
 """
 
 import asyncio
+import contextlib
 import logging
 import time
 from dataclasses import dataclass, field
@@ -19,6 +21,8 @@ FRESH = 600.0
 """Seconds after which a list that is in use is fetched anew."""
 PAUSE = 30.0
 """Seconds between two fetches for the sake of somebody unknown."""
+PATIENCE = 2.0
+"""Seconds that `known` waits at most."""
 
 
 @dataclass(slots=True)
@@ -30,6 +34,8 @@ class _Known:
     contacts: dict[str, str] = field(default_factory=dict)
     """Names that the account itself gave, by UUID and by number."""
     fetched: float = float("-inf")
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when signal-cli was asked for the first time, whatever it said."""
 
 
 class People:
@@ -41,6 +47,8 @@ class People:
         self._known: dict[str, _Known] = {}
         self._wanted: set[str] = set()
         self._asked = asyncio.Event()
+        self._there: set[str] = set()
+        self._attended = False
 
     def person(self, account: str, uuid: str | None, number: str | None) -> Person | None:
         """Somebody by UUID or number; `None` when not known (yet)."""
@@ -66,6 +74,29 @@ class People:
         if account in self._known:
             self._known[account].fetched = float("-inf")
 
+    def greet(self, account: str) -> None:
+        """An account is there: learn whom it knows before the first of them writes, if anybody listens."""
+        self._there.add(account)
+        if self._attended:
+            self._want(account)
+
+    def attend(self) -> None:
+        """Somebody listens from now on."""
+        self._attended = True
+        for account in self._there:
+            self._want(account)
+
+    async def known(self, account: str) -> None:
+        """Wait for the names of an account until they were asked for once; a moment at most, and only while signal-cli can tell."""
+        known = self._of(account)
+        if known.asked.is_set() or self._engine.status.state is not EngineState.READY:
+            return
+        if known.fetched == float("-inf"):
+            self._want(account)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE):
+                await known.asked.wait()
+
     async def run(self) -> None:
         """Fetch what is asked for, for ever."""
         while True:
@@ -73,6 +104,10 @@ class People:
             self._asked.clear()
             while self._wanted:
                 await self._fetch(self._wanted.pop())
+
+    def _want(self, account: str) -> None:
+        self._wanted.add(account)
+        self._asked.set()
 
     def _of(self, account: str) -> _Known:
         known = self._known.get(account)
@@ -82,8 +117,7 @@ class People:
 
     def _perhaps(self, account: str, known: _Known, *, unknown: bool) -> None:
         if time.monotonic() - known.fetched > (PAUSE if unknown else FRESH):
-            self._wanted.add(account)
-            self._asked.set()
+            self._want(account)
 
     async def _fetch(self, account: str) -> None:
         known = self._of(account)
@@ -95,6 +129,7 @@ class People:
             groups = await self._commands.list_groups(account)
         except EngineError as error:
             _LOGGER.debug("The names that %s knows could not be fetched: %s", account, error)
+            known.asked.set()
             return
         people: dict[str, Person] = {}
         saved: dict[str, str] = {}
@@ -109,3 +144,4 @@ class People:
                     saved[key] = contact.name
         known.people, known.contacts = people, saved
         known.groups = {group.id: group.name for group in groups if group.name}
+        known.asked.set()

@@ -85,7 +85,8 @@ class Receiving:
             self.inbox.run,
             self.events.run,
             self.people.run,
-            EngineWatch(self._engine, self.events, self._clock).run,
+            self._attend,
+            EngineWatch(self._engine, self.events, self._clock, self.people.greet).run,
             self.dropin.run,
             Retention(
                 MessageRetention(self._table, self.feed, self.events, self._clock, days=options.inbox_days, most=options.inbox_max),
@@ -140,6 +141,11 @@ class Receiving:
         if self._options.schedule_read_receipts:
             for account in self._engine.status.accounts:
                 await self._acknowledge_since(account, before.get(account, 0))
+
+    async def _attend(self) -> None:
+        """Names are wanted once somebody follows the events."""
+        await self.events.watched()
+        self.people.attend()
 
     async def _first_of(self, *waits: Coroutine[object, object, None]) -> None:
         tasks = [asyncio.create_task(wait) for wait in waits]

@@ -1,6 +1,7 @@
 """Tells in the event log what becomes of signal-cli and of the accounts."""
 
 import asyncio
+from collections.abc import Callable
 
 from signal_courier.engine.base import AccountState, Engine, EngineState, EngineStatus
 from signal_courier.messaging.clock import GuardedClock
@@ -15,11 +16,14 @@ _GONE = "gone"
 class EngineWatch:
     """Publishes `engine` and `account` events. `run` is its task."""
 
-    def __init__(self, engine: Engine, log: EventLog, clock: GuardedClock) -> None:
+    def __init__(self, engine: Engine, log: EventLog, clock: GuardedClock, on_ready: Callable[[str], None] | None = None) -> None:
+        """`on_ready` is told of each account that can be asked, when it can for the first time, and again after it was gone."""
         self._engine = engine
         self._log = log
         self._clock = clock
         self._last = EngineStatus(state=EngineState.STOPPED)
+        self._on_ready = on_ready
+        self._up: set[str] = set()
         self._settled = False
         """Whether it was ready once: accounts that appear before were there all along."""
 
@@ -42,4 +46,10 @@ class EngineWatch:
                 continue
             told = AccountChange(change="state", state=now.value if now is not None else _GONE)
             self._log.publish(Event(id=0, type=EventType.ACCOUNT, account=account, time=self._clock.now_ms(), account_change=told))
+        if status.state is EngineState.READY:
+            up = {account for account, state in status.accounts.items() if state is AccountState.READY}
+            new, self._up = up - self._up, up
+            if self._on_ready is not None:
+                for account in sorted(new):
+                    self._on_ready(account)
         self._settled = self._settled or (status.state is EngineState.READY and bool(status.accounts))

@@ -80,6 +80,18 @@ class RecipientStatus(msgspec.Struct, kw_only=True, omit_defaults=True):
     """Challenge tokens, while parked by a rate limit."""
 
 
+class Parked(msgspec.Struct, kw_only=True, frozen=True):
+    """What an account's messages wait for, until somebody acts."""
+
+    reason: str
+    """`rate_limit` or `untrusted_identity`."""
+    recipients: Sequence[str] = ()
+    """To whom: UUIDs, else as the outbox spells them."""
+    tokens: Sequence[str] = ()
+    until: int | None = None
+    """When the first is tried again by itself: ms since the epoch."""
+
+
 class MessageStatus(msgspec.Struct, kw_only=True, omit_defaults=True):
     """One message of the outbox."""
 

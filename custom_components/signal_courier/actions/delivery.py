@@ -79,7 +79,10 @@ async def _follow(call: Call, message_id: str, goal: str, patience: float) -> Ou
 def _is_there(message: OutboxMessage, goal: str) -> bool:
     """Nobody is left of whom more can be hoped for."""
     enough = GOALS[GOALS.index(goal) :]
-    return not any(one.state in _OPEN or (one.state in _GOOD and one.state not in enough) for one in message.recipients)
+    groups = {one.group for one in message.recipients}  # receipts come from the members, who follow their group
+    return not any(
+        one.state in _OPEN or (one.state in _GOOD and one.state not in enough and one.recipient not in groups) for one in message.recipients
+    )
 
 
 def _not_reached(message: OutboxMessage) -> HomeAssistantError:

@@ -12,8 +12,9 @@ import pytest
 
 from signal_courier.courier import Courier
 from signal_courier.http.native import events as events_module
+from signal_courier.messaging.watch import INTERVAL
 from signal_courier.model.events import EventType
-from tests.fakes.served import Reply, Service, simulated
+from tests.fakes.served import Reply, Service, served, simulated
 from tests.fakes.sse import EventSource
 
 ANN, BEN = "+4915100000001", "+4915100000002"
@@ -65,6 +66,22 @@ async def page(service: Service, query: str) -> Any:
 
 async def ack(service: Service, name: str, number: int) -> Reply:
     return await service.post(f"/api/v2/consumers/{name}/ack", {"id": number})
+
+
+# --- names
+
+
+async def test_names_are_learnt_when_somebody_begins_to_listen_not_when_the_first_message_comes(tmp_path: Path) -> None:
+    contacts = [{"number": None, "uuid": BEN_UUID, "name": "Ben of the contacts"}]
+    async with served(tmp_path, {"listContacts": contacts}, accounts=(ANN,)) as service:
+        await asyncio.sleep(2 * INTERVAL)
+        assert service.calls == []  # a drop-in client needs none
+        async with aiohttp.ClientSession() as http, http.get(url(service, MESSAGES)):
+            await service.daemon.next_call("listGroups")
+            await service.courier.receiving.people.known(ANN)
+            await inject(service.courier, frame(1))
+        (event,) = (await page(service, f"wait=5&after=0&{MESSAGES}"))["events"]
+        assert event["sender"]["name"] == "Ben of the contacts"
 
 
 # --- a page

@@ -137,7 +137,7 @@ async def test_after_a_lost_answer_the_same_key_never_sends_again(service: Servi
 async def test_dont_wait_answers_202_and_the_same_id_again(service: Service) -> None:
     first = await service.post("/v2/send", HELLO, **KEY, **ASYNC)
     second = await service.post("/v2/send", HELLO, **KEY, **ASYNC)
-    assert (first.status, first.json, first.headers["Preference-Applied"]) == (202, {"id": "msg_1"}, "respond-async")
+    assert (first.status, first.json, first.headers["Preference-Applied"]) == (202, {"id": "msg_1", "state": "queued"}, "respond-async")
     assert (second.status, second.body, second.headers["Location"]) == (202, first.body, "/api/v2/messages/msg_1")
     assert (await service.courier.outbox.finished("msg_1", 10)).state == "sent"
     assert len(service.asked()) == 1

@@ -195,6 +195,22 @@ async def test_a_message_to_be_tried_once_fails_with_the_reason(world: World) ->
     assert (status.state, status.recipients[0].reason, status.attempts) == ("failed", "network", 1)
 
 
+async def test_a_message_to_be_tried_once_does_not_wait_behind_one_that_waits_for_the_network(world: World) -> None:
+    _service, outbox, signal = world
+    signal.trouble[BEN] = {"type": "NETWORK_FAILURE"}
+    first = await outbox.submit(ANN, people(BEN), Message(text="first"))
+    await until(outbox, first.id, "queued")
+    once = await outbox.submit(ANN, people(CLEO, BEN), Message(text="now or never"), expires_in=0)
+    status = await outbox.finished(once.id, 10)
+    assert [(one.recipient, one.state, one.reason) for one in status.recipients] == [(CLEO, "sent", None), (BEN, "failed", "network")]
+    signal.trouble.clear()
+    await outbox.retry(first.id)
+    await until(outbox, first.id, "sent")
+    assert signal.texts() == ["first"]
+    after = await outbox.submit(ANN, people(BEN), Message(text="after"), expires_in=0)
+    assert (await outbox.finished(after.id, 10)).state == "sent"
+
+
 async def test_an_unknown_recipient_fails_at_once_and_the_others_get_it(world: World) -> None:
     _, outbox, signal = world
     signal.trouble[CLEO] = {"type": "UNREGISTERED_FAILURE"}
@@ -372,7 +388,7 @@ async def test_queued_messages_with_files_survive_a_restart(tmp_path: Path) -> N
         service.daemon.on("send", OFFLINE)
         body = {"number": ANN, "recipients": [BEN], "message": "picture", "base64_attachments": ["aGVsbG8="]}
         accepted = await service.post("/v2/send", body, Prefer="respond-async")
-        assert (accepted.status, accepted.json) == (202, {"id": "msg_1"})
+        assert (accepted.status, accepted.json) == (202, {"id": "msg_1", "state": "queued"})
         assert accepted.headers["Location"] == "/api/v2/messages/msg_1"
         await until(outbox, "msg_1", "queued")
         assert service.spooled() == []

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 import msgspec
 from aiohttp import web
 
+from signal_courier.access.caller import Caller
 from signal_courier.access.reach import Reach
 from signal_courier.access.scopes import Scope
 from signal_courier.engine.base import AccountState, Configuration, Configured
@@ -15,12 +16,13 @@ from signal_courier.http.call import Call
 from signal_courier.http.faces import Face
 from signal_courier.http.native.common import ACCOUNT, PICTURE, REFUSED, number_in, trouble
 from signal_courier.http.native.pictures import Picture, staged_picture
-from signal_courier.http.native.problems import ProblemDetails, ProblemFound, problem
+from signal_courier.http.native.problems import CHALLENGE_PAGE, ProblemDetails, ProblemFound, problem
 from signal_courier.http.routing import Answer, RouteTable
 from signal_courier.http.services import Services
 from signal_courier.messaging.account_states import AccountReport, Concern
 from signal_courier.messaging.figures import AccountFigures
 from signal_courier.model.errors import InvalidValue, MissingThing
+from signal_courier.model.outbox import UNTRUSTED, Parked
 
 routes = RouteTable("Accounts", face=Face.NATIVE)
 
@@ -71,8 +73,23 @@ _WORDS = {
 }
 
 
-async def account_entry(services: Services, report: AccountReport) -> AccountEntry:
-    """An account as the API tells it."""
+def _problem_of(parked: Parked, account: str) -> ProblemDetails:
+    """What somebody has to do, so that messages go on."""
+    if parked.reason == UNTRUSTED:
+        return problem("untrusted-identity", "Messages wait until it is trusted.", account=account, recipients=parked.recipients)
+    return problem(
+        "rate-limited",
+        "Messages wait until the limit is over.",
+        account=account,
+        recipients=parked.recipients,
+        challenge_tokens=parked.tokens,
+        captcha_url=CHALLENGE_PAGE if parked.tokens else None,
+        retry_after=max(0, int(parked.until / 1000 - time.time())) if parked.until is not None else None,
+    )
+
+
+async def account_entry(services: Services, report: AccountReport, caller: Caller) -> AccountEntry:
+    """An account as the API tells it. Who may reach only some people is not told for whom messages wait."""
     problems = []
     for concern in report.concerns:
         words = _WORDS.get(concern, "")
@@ -80,6 +97,9 @@ async def account_entry(services: Services, report: AccountReport) -> AccountEnt
             left = max(0, int((report.expires - time.time()) // 86400))
             words = f"Signal removes it in {left} days unless it is used."
         problems.append(problem(concern.value, words, account=report.number))
+    for parked in services.outbox.parked(report.number):
+        shown = parked if caller.recipients is None else msgspec.structs.replace(parked, recipients=())
+        problems.append(_problem_of(shown, report.number))
     return AccountEntry(
         number=report.number,
         state=_STATES[report.state],
@@ -100,7 +120,7 @@ async def account_entry(services: Services, report: AccountReport) -> AccountEnt
 async def list_own_accounts(call: Call[None, None]) -> web.StreamResponse:
     """List the accounts."""
     reports = [report for report in await call.services.account_states.all() if call.caller.may_use(report.number)]
-    return json_answer(Accounts([await account_entry(call.services, report) for report in reports]))
+    return json_answer(Accounts([await account_entry(call.services, report, call.caller) for report in reports]))
 
 
 @routes.add(
@@ -112,7 +132,7 @@ async def get_account(call: Call[None, None]) -> web.StreamResponse:
     number = number_in(call)
     if (report := await call.services.account_states.one(number)) is None:
         raise ProblemFound(problem("account-unknown", account=number))
-    return json_answer(await account_entry(call.services, report))
+    return json_answer(await account_entry(call.services, report, call.caller))
 
 
 class DeleteQuery(msgspec.Struct):

@@ -83,7 +83,7 @@ async def get_status(call: Call[None, None]) -> web.StreamResponse:
             version=__version__,
             started=_STARTED,
             engine=EngineEntry(engine.state, engine.version, engine.reason, engine.restarts, features_of(engine.version)),
-            accounts=[await account_entry(services, report) for report in reports],
+            accounts=[await account_entry(services, report, call.caller) for report in reports],
             queues=QueueEntry(
                 receiving=services.receiving.inbox.pending,
                 sending={account: states for account, states in services.outbox.counts().items() if call.caller.may_use(account)},

@@ -57,6 +57,13 @@ async def test_both_directions_are_one_history_the_newest_first(demo: Service) -
     assert await said(demo, f"&conversation={cast.SHADE}") == []
 
 
+async def test_the_first_page_after_a_start_has_names_already(demo: Service) -> None:
+    sent = await demo.post("/api/v2/messages", {"account": ACCOUNT, "recipients": [cast.ECHO], "text": "Hello"})
+    assert sent.status == 201
+    (entry,) = (one for one in await said(demo, "&direction=sent"))
+    assert (entry["conversation"]["name"], entry["sender"]["name"]) == ("Echo Hill", "Home")
+
+
 async def test_what_changed_a_message_later_is_part_of_it(demo: Service) -> None:
     await put(demo, 1, {"message": "frist"})
     await put(demo, 2, {"message": "second"})

@@ -89,3 +89,65 @@ async def test_who_waits_for_a_receipt_that_does_not_come_is_told_how_far_it_got
     async with served(tmp_path, {"send": {"timestamp": 1700000000123, "results": [result]}}) as service:
         sent = (await service.post("/api/v2/messages", {"recipients": [cast.ECHO], "text": "x"})).json["id"]
         assert (await service.get(f"/api/v2/messages/{sent}?wait=1&until=delivered")).json["state"] == "sent"
+
+
+@pytest.mark.parametrize(
+    ("number", "reason", "kind"), [(cast.NEWKEY, "untrusted_identity", "untrusted-identity"), (cast.LIMITED, "rate_limit", "rate-limited")]
+)
+async def test_who_waits_is_told_at_once_that_somebody_has_to_act(demo: Service, number: str, reason: str, kind: str) -> None:
+    async with asyncio.timeout(5):
+        told = await demo.post("/api/v2/messages", to(number, wait=60))
+        assert (told.status, told.json["state"]) == (202, "parked")
+        for goal in ("sent", "delivered", "read"):
+            found = (await demo.get(f"/api/v2/messages/{told.json['id']}?wait=60&until={goal}")).json
+            assert (found["state"], found["recipients"][0]["reason"]) == ("parked", reason)
+        behind = await demo.post("/api/v2/messages", to(number, wait=60))
+        assert (behind.status, behind.json["state"]) == (202, "parked")
+        # Who is to be tried once does not stand behind somebody who waits: the answer is what the first attempt would have brought.
+        once = await demo.post("/api/v2/messages", to(number, wait=60, expires_in=0))
+        assert (once.json["type"], once.json["account"]) == (f"urn:signal-courier:problem:{kind}", ACCOUNT)
+        assert bool(once.json.get("challenge_tokens")) is (kind == "rate-limited")
+        assert once.json.get("recipients", []) == ([cast.uuid_of(number)] if kind == "untrusted-identity" else [])
+
+
+async def test_one_who_is_parked_does_not_end_the_waiting_for_the_receipt_of_another(demo: Service) -> None:
+    sent = (await demo.post("/api/v2/messages", {"account": ACCOUNT, "recipients": [cast.NEWKEY, cast.ECHO], "text": "x", "wait": 0})).json
+    found = (await demo.get(f"/api/v2/messages/{sent['id']}?wait=60&until=read")).json
+    assert {one["recipient"]: one["state"] for one in found["recipients"]} == {cast.NEWKEY: "parked", cast.ECHO: "read"}
+    assert found["state"] == "parked"
+
+
+async def test_a_refusal_is_the_same_problem_whether_its_caller_waited_for_the_queue_or_not(demo: Service) -> None:
+    at_once = (await demo.post("/api/v2/messages", to(cast.UNREGISTERED))).json
+    queued = (await demo.post("/api/v2/messages", to(cast.UNREGISTERED, wait=60))).json
+    assert queued.pop("message") != at_once.pop("message")
+    assert queued == at_once
+    assert queued["type"] == "urn:signal-courier:problem:not-on-signal"
+    old = await demo.post("/v2/send", {"number": ACCOUNT, "recipients": [cast.LIMITED], "message": "x"})
+    preferred = {"Prefer": "respond-async, wait=60", "Courier-Expires-In": "0"}
+    waited = await demo.post("/v2/send", {"number": ACCOUNT, "recipients": [cast.LIMITED], "message": "x"}, **preferred)
+    assert (old.status, old.json) == (waited.status, waited.json) == (429, waited.json)
+
+
+async def test_status_says_what_messages_wait_for_until_somebody_acts(demo: Service) -> None:
+    async def problems() -> list[dict]:
+        accounts = (await demo.get("/api/v2/status")).json["accounts"]
+        return next(one["problems"] for one in accounts if one["number"] == ACCOUNT)
+
+    assert await problems() == []
+    for _ in range(2):
+        for number in (cast.LIMITED, cast.NEWKEY):
+            await demo.post("/api/v2/messages", to(number, wait=60))
+    limit, identity = await problems()
+    assert limit["type"] == "urn:signal-courier:problem:rate-limited"
+    assert (limit["recipients"], len(limit["challenge_tokens"])) == ([cast.uuid_of(cast.LIMITED)], 1)
+    assert limit["captcha_url"].startswith("https://signalcaptchas.org/challenge")
+    assert identity["type"] == "urn:signal-courier:problem:untrusted-identity"
+    assert identity["recipients"] == [cast.uuid_of(cast.NEWKEY)]
+    body = {"token": limit["challenge_tokens"][0], "captcha": "signalcaptcha://good"}
+    assert (await demo.post(f"/api/v2/accounts/{ACCOUNT}/challenge", body)).status == 204
+    path = f"/api/v2/identities/{cast.uuid_of(cast.NEWKEY)}/trust?account=%2B4915100000001"
+    assert (await demo.request("PUT", path, {"all_keys": True})).status == 204
+    async with asyncio.timeout(10):
+        while await problems():  # noqa: ASYNC110  # as people do
+            await asyncio.sleep(0.01)
