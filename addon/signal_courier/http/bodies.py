@@ -52,6 +52,7 @@ class read_body[T]:  # noqa: N801  # used like a function
         type_: A msgspec struct; fields of the type `Content` take files.
         spool: The folder for long contents; made when needed. What is still there when the block ends is removed.
         optional: An empty body counts as `{}`.
+        only_objects: So does one that is no JSON object.
         limit: Bytes (after decompression).
         stall: Seconds without a byte.
         deadline: Seconds in all.
@@ -66,7 +67,7 @@ class read_body[T]:  # noqa: N801  # used like a function
         NoSpace: The spool folder does not take it.
     """
 
-    __slots__ = ("_deadline", "_digest", "_limit", "_optional", "_request", "_spool", "_stall", "_stream", "_type")
+    __slots__ = ("_deadline", "_digest", "_limit", "_only_objects", "_optional", "_request", "_spool", "_stall", "_stream", "_type")
 
     def __init__(
         self,
@@ -75,6 +76,7 @@ class read_body[T]:  # noqa: N801  # used like a function
         *,
         spool: Path,
         optional: bool = False,
+        only_objects: bool = False,
         limit: int = LIMIT,
         stall: float = STALL,
         deadline: float = DEADLINE,
@@ -84,6 +86,7 @@ class read_body[T]:  # noqa: N801  # used like a function
         self._type = type_
         self._spool = spool
         self._optional = optional
+        self._only_objects = only_objects
         self._limit = limit
         self._stall = stall
         self._deadline = deadline
@@ -120,6 +123,8 @@ class read_body[T]:  # noqa: N801  # used like a function
         if not raw:
             if not self._optional:
                 raise invalid("the body is empty")
+            raw = _EMPTY
+        if self._only_objects and not raw.lstrip().startswith(b"{"):
             raw = _EMPTY
         return decode(raw, self._type)
 

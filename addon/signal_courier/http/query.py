@@ -2,7 +2,7 @@
 
 import types
 import typing
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from multidict import MultiMapping
@@ -14,6 +14,8 @@ class Refusal(msgspec.Struct, frozen=True):
     """Annotates a query field whose wrong values have a text of their own: `Annotated[int, Refusal("…")]`."""
 
     text: str
+    unless_empty: bool = False
+    """An empty value counts as not given."""
 
 
 _REFUSALS = {
@@ -22,18 +24,26 @@ _REFUSALS = {
 }
 
 
+class _Parameter(NamedTuple):
+    name: str
+    key: str
+    kind: type
+    refusal: Refusal
+
+
 class QueryReader:
     """Reads one kind of query. Fields may be `str`, `int`, `bool` (exactly `true` or `false`) or `list[str]`, each with a default."""
 
     def __init__(self, struct: type[msgspec.Struct]) -> None:
         self._struct = struct
-        self._fields: list[tuple[str, str, type, str]] = []
+        self._fields: list[_Parameter] = []
         hints = typing.get_type_hints(struct, include_extras=True)
         for info in msgspec.structs.fields(struct):
             hint = hints[info.name]
-            refusal = next((note.text for note in getattr(hint, "__metadata__", ()) if isinstance(note, Refusal)), None)
             kind = _kind_of(hint)
-            self._fields.append((info.name, info.encode_name, kind, refusal or _REFUSALS.get(kind, "").format(name=info.encode_name)))
+            usual = Refusal(_REFUSALS.get(kind, "").format(name=info.encode_name))
+            refusal = next((note for note in getattr(hint, "__metadata__", ()) if isinstance(note, Refusal)), usual)
+            self._fields.append(_Parameter(info.name, info.encode_name, kind, refusal))
 
     def read(self, query: MultiMapping[str]) -> msgspec.Struct:
         """The struct for a query; raises `InvalidValue` that names the parameter."""
@@ -42,15 +52,17 @@ class QueryReader:
             if key not in query:
                 continue
             text = query[key]
+            if not text and refusal.unless_empty:
+                continue
             if kind is list:
                 values[name] = query.getall(key)
             elif kind is bool:
                 if text not in ("true", "false"):
-                    raise InvalidValue(key, refusal)
+                    raise InvalidValue(key, refusal.text)
                 values[name] = text == "true"
             elif kind is int:
                 if not (text.removeprefix("-").isascii() and text.removeprefix("-").isdigit() and len(text) < 19):
-                    raise InvalidValue(key, refusal)
+                    raise InvalidValue(key, refusal.text)
                 values[name] = int(text)
             else:
                 values[name] = text

@@ -68,6 +68,8 @@ class Route:
     body: type[msgspec.Struct] | None = None
     body_optional: bool = False
     """An empty body counts as `{}`."""
+    bodiless_upstream: bool = False
+    """Upstream reads no body here, so clients may send anything: what is no JSON object counts as none, too."""
     body_example: Example = None
     undecodable_text: str | None = None
     """What is told about a body that cannot be decoded, where it is not the usual text."""
@@ -136,6 +138,7 @@ class RouteTable:
         recipients: Reach | None = None,
         body: type[B] | None = None,
         body_optional: bool = False,
+        bodiless_upstream: bool = False,
         body_example: Example = None,
         undecodable_text: str | None = None,
         form: bool = False,
@@ -170,6 +173,7 @@ class RouteTable:
                     recipients=recipients,
                     body=body,  # type: ignore[arg-type]  # B is a struct
                     body_optional=body_optional,
+                    bodiless_upstream=bodiless_upstream,
                     body_example=body_example,
                     undecodable_text=undecodable_text,
                     form=form,

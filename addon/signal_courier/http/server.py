@@ -162,7 +162,15 @@ class HttpServer:
         async with (
             read_form(request, route.body, spool=self._spool, limit=self._limit, digest=digest)
             if route.form and is_form(request)
-            else bodies.read_body(request, route.body, optional=route.body_optional, spool=self._spool, limit=self._limit, digest=digest)
+            else bodies.read_body(
+                request,
+                route.body,
+                optional=route.body_optional,
+                only_objects=route.bodiless_upstream,
+                spool=self._spool,
+                limit=self._limit,
+                digest=digest,
+            )
         ) as body:
             visit.call = call = Call[object, object](request, self._services, match.path, dialect, body, query, caller, terms)
             if wishes is None or wishes.key is None:

@@ -87,6 +87,14 @@ async def test_registration_words_its_own_errors(service: Service) -> None:
     assert "register it first" in answer.error
 
 
+@pytest.mark.parametrize("route", [f"/v1/register/{ACCOUNT}", f"/v1/register/{ACCOUNT}/verify/123456", f"/v1/unregister/{ACCOUNT}"])
+async def test_a_broken_body_of_a_registration_is_worded_as_upstream_does(service: Service, route: str) -> None:
+    answer = await service.post(route, b"{")
+    assert (answer.status, answer.error) == (400, "Couldn't process request - invalid request.")
+    assert answer.headers["Content-Type"] == "application/json; charset=utf-8"
+    assert service.calls == []
+
+
 async def test_verification_needs_no_body(service: Service) -> None:
     answer = await service.post(f"/v1/register/{ACCOUNT}/verify/123-456")
     assert (answer.status, answer.json) == (201, {"status": "verified"})
@@ -162,10 +170,18 @@ async def test_the_log_level_is_set_in_either_spelling(service: Service) -> None
     assert logs.current_level() == "debug"
     assert (await service.post("/v1/configuration", {"Logging": {"LEVEL": "error"}})).status == 204
     assert (await service.get("/v1/configuration")).json == {"logging": {"Level": ""}}
-    nonsense: tuple[object, ...] = ({}, {"logging": {}}, {"logging": {"Level": "loud"}})
-    for body in nonsense:
-        answer = await service.post("/v1/configuration", body)
-        assert (answer.status, answer.error) == (400, "Couldn't set log level - invalid log level")
+    answer = await service.post("/v1/configuration", {"logging": {"Level": "loud"}})
+    assert (answer.status, answer.error) == (400, "Couldn't set log level - invalid log level")
+
+
+@pytest.mark.usefixtures("level_restored")
+async def test_a_configuration_without_a_level_changes_nothing_as_upstream_has_it(service: Service) -> None:
+    await service.post("/v1/configuration", {"logging": {"Level": "debug"}})
+    empty: tuple[object, ...] = ({}, None, {"logging": {}}, {"logging": None}, {"logging": {"Level": ""}}, {"logging": {"Level": None}})
+    for body in empty:
+        answer = await service.request("POST", "/v1/configuration", b"null" if body is None else body)
+        assert (answer.status, answer.body) == (204, b"")
+    assert logs.current_level() == "debug"
 
 
 async def test_registering_in_the_simulator_ends_in_an_account(tmp_path: Path) -> None:

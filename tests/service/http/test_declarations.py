@@ -1,14 +1,16 @@
 """What every route declares holds together."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import msgspec
 import pytest
+from msgspec import inspect
 
 from signal_courier.http import tables
 from signal_courier.http.faces import Face
 from signal_courier.http.lenient import decode
 from signal_courier.http.routing import Route, Router
+from signal_courier.model.integers import GREATEST, LEAST
 
 TABLES = tables.TABLES
 OPEN = {"/v1/about", "/v1/health", "/api/v2/problems", "/api/v2/health", "/api/v2/tokens/self", "/api/v1/check", "/api/v1/rpc"}
@@ -39,6 +41,30 @@ def test_a_body_of_the_drop_in_routes_can_be_empty_and_every_example_fits(route:
         decode(b"{}", route.body)
     assert route.body_example is not None
     decode(msgspec.json.encode(route.body_example), route.body)
+
+
+@pytest.mark.parametrize("route", named(route for route in ROUTES if route.body is not None))
+def test_no_number_of_a_body_has_more_than_64_bits(route: Route) -> None:
+    assert route.body is not None
+    for field, number in whole_numbers(inspect.type_info(route.body), ""):
+        assert number.ge is not None, field
+        assert number.le is not None, field
+        assert LEAST <= number.ge <= number.le <= GREATEST, field
+
+
+def whole_numbers(kind: inspect.Type, field: str) -> Iterator[tuple[str, inspect.IntType]]:
+    """Every whole number within a type, by the field that holds it."""
+    match kind:
+        case inspect.IntType():
+            yield field, kind
+        case inspect.Metadata(type=inner) | inspect.ListType(item_type=inner) | inspect.DictType(value_type=inner):
+            yield from whole_numbers(inner, field)
+        case inspect.UnionType(types=several):
+            for one in several:
+                yield from whole_numbers(one, field)
+        case inspect.StructType(fields=fields):
+            for one in fields:
+                yield from whole_numbers(one.type, one.encode_name)
 
 
 @pytest.mark.parametrize("route", named(ROUTES))

@@ -127,6 +127,21 @@ async def test_usernames_are_searched_as_such(service: Service) -> None:
     assert service.calls == [("getUserStatus", {"username": ["anna.42"]})]
 
 
+async def test_one_who_can_be_nobody_spoils_no_search(service: Service) -> None:
+    service.daemon.on("getUserStatus", lambda params: [{"recipient": one, "isRegistered": True} for one in params["recipient"]])
+    answer = await service.get(f"/v1/search/{ACCOUNT}?numbers=%2B491511,--help&numbers=nobody")
+    assert answer.json == [
+        {"number": "+491511", "registered": True}, {"number": "--help", "registered": False}, {"number": "nobody", "registered": False},
+    ]  # fmt: skip
+    assert service.calls == [("getUserStatus", {"recipient": ["+491511"]})]
+
+
+async def test_a_number_as_dialled_at_home_is_left_to_signal_cli(service: Service) -> None:
+    service.daemon.on("getUserStatus", [{"recipient": "0151 1", "number": "+491511", "isRegistered": True}])
+    assert (await service.get(f"/v1/search/{ACCOUNT}?numbers=0151%201")).json == [{"number": "+491511", "registered": True}]
+    assert service.calls == [("getUserStatus", {"recipient": ["0151 1"]})]
+
+
 @pytest.mark.parametrize("query", ["", "?numbers=", "?numbers=,", "?numbers=--help"])
 async def test_a_search_for_nothing_is_400(service: Service, query: str) -> None:
     assert (await service.get(f"/v1/search/{ACCOUNT}{query}")).status == 400

@@ -34,6 +34,10 @@ async def test_the_picture_holds_the_uri_and_the_link_is_finished(service: Servi
     assert (await service.daemon.next_call("finishLink")).params == {"deviceLinkUri": URI, "deviceName": "My home"}
 
 
+async def test_an_empty_version_is_the_usual_one(service: Service) -> None:
+    assert (await service.get("/v1/qrcodelink?device_name=x&qrcode_version=")).status == 200
+
+
 async def test_a_code_that_is_too_small_is_an_error_and_nobody_waits_for_it(service: Service) -> None:
     for version in (9, 1, 0, 41, -1):
         answer = await service.get(f"/v1/qrcodelink?device_name=x&qrcode_version={version}")

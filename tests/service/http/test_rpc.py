@@ -332,6 +332,16 @@ async def test_the_same_key_sends_once_by_rpc_too(service: Service) -> None:
     assert (await rpc(service, [body], **{"Idempotency-Key": "b"})).json["error"]["code"] == -32600
 
 
+@pytest.mark.parametrize("number", [2**63, 2**64, 10**40])
+@pytest.mark.parametrize("name", ["editTimestamp", "quoteTimestamp"])
+async def test_a_number_that_signal_cli_cannot_read_harms_nobody_else(service: Service, name: str, number: int) -> None:
+    whole = {"account": ACCOUNT, "recipient": [PERSON], "message": "Hi"}
+    await rpc(service, json.dumps(request("send", whole | {name: number})).encode())
+    assert (await rpc(service, request("send", whole))).json["result"]["timestamp"]
+    noted = (await service.get("/api/v2/outbox?account=%2B4915100000001")).json["messages"]
+    assert [message["state"] for message in noted] == ["sent"]
+
+
 async def test_what_was_refused_by_rpc_is_noted_with_its_reason(service: Service) -> None:
     failed = [{"recipientAddress": {"number": PERSON}, "type": "UNREGISTERED_FAILURE"}]
     service.daemon.on("send", Failure(-1, "Failed to send message", {"response": {"timestamp": 1, "results": failed}}))

@@ -154,6 +154,16 @@ class TestFields:
         }  # fmt: skip
         assert "notifySelf" not in params
 
+    async def test_a_quote_without_its_timestamp_is_left_out_as_upstream_has_it(self, service: Service) -> None:
+        assert (await service.post("/v2/send", to(BEN, quote_author=BEN, quote_message="Hi", quote_timestamp=None))).status == 201
+        assert not [key for key in service.calls[-1][1] if key.startswith("quote")]
+
+    @pytest.mark.parametrize("field", ["quote_timestamp", "edit_timestamp", "story_timestamp"])
+    async def test_a_number_of_more_than_64_bits_is_refused_and_harms_nobody_else(self, service: Service, field: str) -> None:
+        assert (await service.post("/v2/send", to(BEN, **{field: 2**63}))).status == 400
+        assert (await service.post("/v2/send", to(BEN))).status == 201
+        assert [method for method, _ in service.calls] == ["send"]
+
     async def test_what_the_running_signal_cli_lacks_is_501_and_names_the_version(self, tmp_path: Path) -> None:
         async with served(tmp_path, {"version": {"version": "0.13.19"}}, accounts=ACCOUNTS) as service:
             reply = await service.post("/v2/send", to(BEN, voice_note=True))
@@ -172,6 +182,12 @@ class TestFields:
     async def test_link_preview_must_fit_the_text(self, service: Service, preview: dict[str, str], error: str) -> None:
         reply = await service.post("/v2/send", to(BEN, message="see https://e.org", link_preview=preview))
         assert (reply.status, reply.error) == (400, error)
+
+
+    async def test_a_link_preview_may_have_an_empty_picture(self, service: Service) -> None:
+        preview = {"url": "https://e.org", "title": "T", "base64_thumbnail": ""}
+        assert (await service.post("/v2/send", to(BEN, message="see https://e.org", link_preview=preview))).status == 201
+        assert "previewImage" not in service.calls[-1][1]
 
 
 class TestAnswers:
@@ -269,6 +285,10 @@ class TestOlderRoutes:
         assert reply.status == 201
         assert reply.json["timestamp"] == "1700000000123"
         assert service.asked()[0]["groupId"] == [GROUP]
+
+    async def test_v1_takes_an_empty_attachment_for_none(self, service: Service) -> None:
+        assert (await service.post("/v1/send", to(BEN, base64_attachment=""))).status == 201
+        assert "attachment" not in service.calls[-1][1]
 
     async def test_v1_group_stands_alone(self, service: Service) -> None:
         assert (await service.post("/v1/send", to(GROUP_ID, GROUP_ID, is_group=True))).status == 400

@@ -26,9 +26,10 @@ class Configuration(msgspec.Struct):
     """The service's configuration, `{"logging": {"Level": …}}`."""
 
     logging: Annotated[
-        dict[str, str],
+        dict[str, str | None],
         msgspec.Meta(
-            description="`Level`: debug, info, warn or error. `level` with one of DEBUG, INFO, WARNING, ERROR, CRITICAL is understood too.",
+            description="`Level`: debug, info, warn or error; empty leaves it as it is. "
+            "`level` with one of DEBUG, INFO, WARNING, ERROR, CRITICAL is understood too.",
             examples=[{"Level": "info"}],
         ),
     ] = {}
@@ -53,7 +54,9 @@ async def get_configuration(_: Call[None, None]) -> web.StreamResponse:
 )  # fmt: skip
 async def set_configuration(call: Call[Configuration, None]) -> web.StreamResponse:
     """Change how much is logged."""
-    key, given = next(((key, value) for key, value in call.body.logging.items() if key.casefold() == "level"), ("", ""))
+    key, given = next(((key, value) for key, value in call.body.logging.items() if key.casefold() == "level" and value), ("", None))
+    if not given:
+        return empty()
     level = _SYNONYMS.get(given.lower(), given.lower())
     if level not in logs.LEVELS:
         raise InvalidValue("logging.Level", "Couldn't set log level - invalid log level")

@@ -23,6 +23,7 @@ from signal_courier.http.compat.examples import EXPIRATION, GROUP, INTERNAL_GROU
 from signal_courier.http.compat.targets import person
 from signal_courier.http.routing import Answer, RouteTable
 from signal_courier.model.errors import InvalidValue, MissingThing
+from signal_courier.model.integers import Int64
 from signal_courier.model.recipients import GroupId, parse_group_id
 
 routes = RouteTable("Groups")
@@ -209,15 +210,15 @@ class PermissionsBody(msgspec.Struct):
     def checked(self) -> "tuple[GroupPermission | None, GroupPermission | None, GroupPermission | None]":
         """To add members, to edit the group, to send. Raises `InvalidValue`."""
         return (
-            _permission(self.add_members, "add members"),
-            _permission(self.edit_group, "edit group"),
-            _permission(self.send_messages, "send messages"),
+            _permission(self.add_members, "add members permission"),
+            _permission(self.edit_group, "edit group permissions"),
+            _permission(self.send_messages, "send messages permissions"),
         )
 
 
 def _permission(value: str, name: str) -> GroupPermission | None:
     if value not in ("", "every-member", "only-admins"):
-        raise InvalidValue("permissions", f"Invalid {name} permission provided - only 'every-member' and 'only-admins' allowed!")
+        raise InvalidValue("permissions", f"Invalid {name} provided - only 'every-member' and 'only-admins' allowed!")
     return cast("GroupPermission", value) if value else None
 
 
@@ -374,7 +375,7 @@ _JOINED = Answer(204, "Joined, or asked to be let in.")
 
 
 @routes.add(
-    "POST", "/v1/groups/{number}/{groupid:path}/join", scope=Scope.GROUPS, body=JoinGroup, body_optional=True,
+    "POST", "/v1/groups/{number}/{groupid:path}/join", scope=Scope.GROUPS, body=JoinGroup, body_optional=True, bodiless_upstream=True,
     body_example={"group_link": INVITE_LINK}, answers=[_JOINED, _INVALID],
 )  # fmt: skip
 async def join_group(call: Call[JoinGroup, None]) -> web.StreamResponse:
@@ -415,7 +416,7 @@ class LeaveGroup(msgspec.Struct):
 
 
 @routes.add(
-    "POST", "/v1/groups/{number}/{groupid:path}/quit", scope=Scope.GROUPS, body=LeaveGroup, body_optional=True,
+    "POST", "/v1/groups/{number}/{groupid:path}/quit", scope=Scope.GROUPS, body=LeaveGroup, body_optional=True, bodiless_upstream=True,
     body_example={"admins": [PERSON]}, answers=[Answer(204, "Left."), _INVALID],
 )  # fmt: skip
 async def quit_group(call: Call[LeaveGroup, None]) -> web.StreamResponse:
@@ -427,7 +428,7 @@ async def quit_group(call: Call[LeaveGroup, None]) -> web.StreamResponse:
 
 
 @routes.add(
-    "DELETE", "/v1/groups/{number}/{groupid:path}", scope=Scope.GROUPS, body=LeaveGroup, body_optional=True,
+    "DELETE", "/v1/groups/{number}/{groupid:path}", scope=Scope.GROUPS, body=LeaveGroup, body_optional=True, bodiless_upstream=True,
     body_example={"admins": [PERSON]},
     answers=[Answer(200, "Left and deleted here."), Answer(204, "The same in the dialect morph027."), _INVALID],
 )  # fmt: skip
@@ -568,7 +569,7 @@ class PinMessage(msgspec.Struct):
     """Which message, and for how long."""
 
     target_author: Annotated[str, msgspec.Meta(description="Who wrote it: number or UUID.", examples=[PERSON])] = ""
-    timestamp: Annotated[int, msgspec.Meta(description="The message's timestamp.", examples=[1700000000123])] = 0
+    timestamp: Annotated[Int64, msgspec.Meta(description="The message's timestamp.", examples=[1700000000123])] = 0
     duration: Annotated[int, msgspec.Meta(description="Seconds; -1 = for ever.", ge=-1, le=2**31 - 1)] | None = None
 
 
@@ -576,7 +577,7 @@ class UnpinMessage(msgspec.Struct):
     """Which message."""
 
     target_author: Annotated[str, msgspec.Meta(description="Who wrote it: number or UUID.", examples=[PERSON])] = ""
-    timestamp: Annotated[int, msgspec.Meta(description="The message's timestamp.", examples=[1700000000123])] = 0
+    timestamp: Annotated[Int64, msgspec.Meta(description="The message's timestamp.", examples=[1700000000123])] = 0
 
 
 _MESSAGE = {"target_author": PERSON, "timestamp": 1700000000123}

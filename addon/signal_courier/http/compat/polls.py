@@ -13,13 +13,14 @@ from signal_courier.http.compat.dialects import Timestamp, timestamp_answer
 from signal_courier.http.compat.targets import missing, one_recipient, person
 from signal_courier.http.routing import Answer, RouteTable
 from signal_courier.model.errors import InvalidValue
+from signal_courier.model.integers import Int64
 from signal_courier.model.messages import Poll, PollEnd, Vote
 
 routes = RouteTable("Polls")
 
 Conversation = Annotated[str | None, msgspec.Meta(description="The conversation: a person or a group.")]
 PollTimestamp = Annotated[
-    str | int | None, msgspec.Meta(description="The poll's timestamp, as text or number.", examples=["1700000000123"])
+    str | Int64 | None, msgspec.Meta(description="The poll's timestamp, as text or number.", examples=["1700000000123"])
 ]
 
 
@@ -60,11 +61,11 @@ class VoteInPoll(msgspec.Struct, kw_only=True):
     group_id: str | None = None
     poll_author: Annotated[str | None, msgspec.Meta(description="Who asked.")] = None
     poll_timestamp: PollTimestamp = None
-    selected_answers: Annotated[list[int] | None, msgspec.Meta(description="Numbers of the answers, the first is 1.", examples=[[1]])] = (
+    selected_answers: Annotated[list[Int64] | None, msgspec.Meta(description="Numbers of the answers, the first is 1.", examples=[[1]])] = (
         None
     )
     vote_count: Annotated[
-        int | None, msgspec.Meta(description="How often this account has voted in this poll, this vote included; counted unless given.")
+        Int64 | None, msgspec.Meta(description="How often this account has voted in this poll, this vote included; counted unless given.")
     ] = None
 
 
@@ -109,9 +110,10 @@ class ClosePoll(msgspec.Struct, kw_only=True):
 async def close_poll(call: Call[ClosePoll, None]) -> web.StreamResponse:
     """Close an own poll."""
     body = call.body
+    end = PollEnd(timestamp=_timestamp(body.poll_timestamp))
     recipient = one_recipient(body.recipient, body.group_id)
     call.check_recipients([recipient])
-    await call.send(call.account, [recipient], PollEnd(timestamp=_timestamp(body.poll_timestamp)))
+    await call.send(call.account, [recipient], end)
     return empty()
 
 

@@ -29,7 +29,7 @@ class LinkQuery(msgspec.Struct):
 class QrQuery(LinkQuery):
     """How to link and to draw."""
 
-    qrcode_version: Annotated[int, Refusal(_VERSION), msgspec.Meta(description="Size of the code, 1 to 40.")] = 10
+    qrcode_version: Annotated[int, Refusal(_VERSION, unless_empty=True), msgspec.Meta(description="Size of the code, 1 to 40.")] = 10
 
 
 class LinkUri(msgspec.Struct):
@@ -53,7 +53,7 @@ async def get_qr_code_link(call: Call[None, QrQuery]) -> web.StreamResponse:
     """
     name, version = _name(call.query), call.query.qrcode_version
     if version not in qr.VERSIONS:
-        raise InvalidValue("qrcode_version", "Couldn't create QR code: qrcode_version must be between 1 and 40")
+        raise InvalidValue("qrcode_version", f"Couldn't create QR code: Invalid version {version} (expected 1-40 inclusive)")
     uri = await call.services.linking.start()
     picture = await asyncio.to_thread(qr.draw, uri, version)
     call.services.linking.finish(uri, name)

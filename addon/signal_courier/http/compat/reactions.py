@@ -11,6 +11,7 @@ from signal_courier.http.call import Call
 from signal_courier.http.compat.dialects import TimestampNumber, reaction_answer
 from signal_courier.http.compat.targets import missing, one_recipient, person
 from signal_courier.http.routing import Answer, RouteTable
+from signal_courier.model.integers import Int64
 from signal_courier.model.messages import Reaction
 
 routes = RouteTable("Reactions")
@@ -31,7 +32,7 @@ class ReactionBody(msgspec.Struct, kw_only=True):
     groupid: str | None = None
     reaction: Annotated[str | None, msgspec.Meta(description="The emoji.")] = None
     target_author: Annotated[str | None, msgspec.Meta(description="Who wrote the message.")] = None
-    timestamp: Annotated[int | None, msgspec.Meta(description="The message's timestamp.")] = None
+    timestamp: Annotated[Int64 | None, msgspec.Meta(description="The message's timestamp.")] = None
     remove: Annotated[bool | None, msgspec.Meta(description="Take the reaction back instead.")] = None
     story: Annotated[bool | None, msgspec.Meta(description="The message is a story.")] = None
 

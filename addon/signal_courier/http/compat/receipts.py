@@ -12,6 +12,7 @@ from signal_courier.http.call import Call
 from signal_courier.http.compat.targets import missing, person
 from signal_courier.http.routing import Answer, RouteTable
 from signal_courier.model.errors import InvalidValue
+from signal_courier.model.integers import Int64
 from signal_courier.model.messages import Receipt, ReceiptKind
 
 routes = RouteTable("Receipts")
@@ -22,8 +23,8 @@ class ReceiptBody(msgspec.Struct, kw_only=True):
 
     recipient: Annotated[str | None, msgspec.Meta(description="The author of the message.")] = None
     receipt_type: Annotated[str | None, msgspec.Meta(description="`read` or `viewed`.")] = None
-    timestamp: Annotated[int | None, msgspec.Meta(description="The message's timestamp.")] = None
-    timestamps: Annotated[list[int] | None, msgspec.Meta(description="More of the same author's.")] = None
+    timestamp: Annotated[Int64 | None, msgspec.Meta(description="The message's timestamp.")] = None
+    timestamps: Annotated[list[Int64] | None, msgspec.Meta(description="More of the same author's.")] = None
 
 
 @routes.add(

@@ -13,6 +13,8 @@ from signal_courier.http.routing import Answer, RouteTable
 
 routes = RouteTable("Devices")
 
+_UNDECODABLE = "Couldn't process request - invalid request."
+
 
 class Register(msgspec.Struct):
     """How to register."""
@@ -35,7 +37,7 @@ class RegistrationStatus(msgspec.Struct):
 @routes.add(
     "POST", "/v1/register/{number}", scope=Scope.ACCOUNTS, body=Register, body_optional=True,
     body_example={"use_voice": False, "captcha": "signalcaptcha://signal-hcaptcha.…"},
-    undecodable_text="Couldn't process request - invalid request.",
+    undecodable_text=_UNDECODABLE,
     answers=[
         Answer(201, "A code is on its way.", RegistrationStatus, example={"status": "verification_required"}),
         refusal("Signal refused, or the number is none.", "Captcha required for verification, use --captcha CAPTCHA"),
@@ -58,6 +60,7 @@ class Verify(msgspec.Struct):
 
 @routes.add(
     "POST", "/v1/register/{number}/verify/{token}", scope=Scope.ACCOUNTS, body=Verify, body_optional=True, body_example={"pin": "1234"},
+    undecodable_text=_UNDECODABLE,
     answers=[
         Answer(201, "The number is registered.", RegistrationStatus, example={"status": "verified"}),
         refusal("The code or the PIN is wrong.", "Verify error: [403] Authorization failed!"),
@@ -78,7 +81,7 @@ class Unregister(msgspec.Struct):
 
 @routes.add(
     "POST", "/v1/unregister/{number}", scope=Scope.ACCOUNTS, body=Unregister, body_optional=True,
-    body_example={"delete_account": False, "delete_local_data": False},
+    body_example={"delete_account": False, "delete_local_data": False}, undecodable_text=_UNDECODABLE,
     answers=[Answer(204, "The number takes no more messages.")],
 )  # fmt: skip
 async def unregister_number(call: Call[Unregister, None]) -> web.StreamResponse:

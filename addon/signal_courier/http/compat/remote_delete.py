@@ -11,6 +11,7 @@ from signal_courier.http.call import Call
 from signal_courier.http.compat.dialects import Timestamp, timestamp_answer
 from signal_courier.http.compat.targets import missing, one_recipient
 from signal_courier.http.routing import Answer, RouteTable
+from signal_courier.model.integers import Int64
 from signal_courier.model.messages import Deletion
 
 routes = RouteTable("Messages")
@@ -21,7 +22,7 @@ class RemoteDelete(msgspec.Struct, kw_only=True):
 
     recipient: Annotated[str | None, msgspec.Meta(description="The person or group it was sent to.")] = None
     group_id: str | None = None
-    timestamp: Annotated[int | None, msgspec.Meta(description="The message's timestamp.")] = None
+    timestamp: Annotated[Int64 | None, msgspec.Meta(description="The message's timestamp.")] = None
 
 
 @routes.add(

@@ -1,5 +1,6 @@
 """`/v1/search`: who is on Signal."""
 
+import re
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -18,6 +19,8 @@ from signal_courier.model.recipients import GroupId, Username, from_query, parse
 routes = RouteTable("Search")
 
 _NOTHING = "Please provide numbers to query for"
+_DIALLED = re.compile(r"[0-9][0-9 ()./-]{2,30}")
+"""A number as it is dialled at home: signal-cli completes it with the country of the account that asks."""
 
 
 class Registered(msgspec.Struct):
@@ -49,7 +52,10 @@ _ANSWERS = (
 
 @routes.add("GET", "/v1/search/{number}", scope=Scope.CONTACTS, query=SearchQuery, answers=_ANSWERS)
 async def search_for_numbers(call: Call[None, SearchQuery]) -> web.StreamResponse:
-    """Tell which numbers are registered with Signal."""
+    """Tell which numbers are registered with Signal.
+
+    Who cannot be anybody is listed as not registered; only when nobody else was asked for is that an error.
+    """
     return await _search(call, call.account, call.query.numbers)
 
 
@@ -61,18 +67,24 @@ async def search_as_any(call: Call[None, SearchAsQuery]) -> web.StreamResponse:
 
 
 async def _search[Q](call: Call[None, Q], account: str, texts: Sequence[str]) -> web.StreamResponse:
-    people, usernames = [], []
+    people: list[str] = []
+    usernames: list[str] = []
+    nobody: list[str] = []
+    refusal = InvalidValue("numbers", _NOTHING)
     for text in (part for listed in texts for part in listed.split(",") if part.strip()):
-        match parse_recipient(from_query(text), field="numbers"):
-            case Username(name):
-                usernames.append(name)
-            case GroupId():
-                raise InvalidValue("numbers", f"numbers: '{text}' is a group")
-            case person:
-                people.append(str(person))
+        try:
+            match parse_recipient(from_query(text), field="numbers"):
+                case Username(name):
+                    usernames.append(name)
+                case GroupId():
+                    raise InvalidValue("numbers", f"numbers: '{text}' is a group")
+                case person:
+                    people.append(str(person))
+        except InvalidValue as error:
+            refusal = error
+            (people if _DIALLED.fullmatch(text) else nobody).append(text)
     if not people and not usernames:
-        raise InvalidValue("numbers", _NOTHING)
+        raise refusal
     statuses = await call.services.commands.get_user_status(account, recipient=people, username=usernames)
-    return json_answer(
-        [Registered(status.number or status.recipient or status.username or "", status.is_registered) for status in statuses]
-    )
+    found = [Registered(status.number or status.recipient or status.username or "", status.is_registered) for status in statuses]
+    return json_answer(found + [Registered(text, registered=False) for text in nobody])

@@ -1,7 +1,7 @@
 """`/v1/send` and `/v2/send`: text, attachments, stickers, quotes, edits."""
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, TypeIs
 
 import msgspec
 from aiohttp import web
@@ -16,8 +16,9 @@ from signal_courier.http.problems import Problem, rate_limited
 from signal_courier.http.routing import Answer, RouteTable
 from signal_courier.messaging.delivery import Outcome
 from signal_courier.messaging.staging import Stage
-from signal_courier.model.attachments import Content
+from signal_courier.model.attachments import Content, Inline
 from signal_courier.model.errors import InvalidValue
+from signal_courier.model.integers import Int64
 from signal_courier.model.messages import LinkPreview, Mention, Message, Quote
 from signal_courier.model.recipients import Recipient, parse_group_id, parse_recipient
 from signal_courier.model.styles import parse_styled
@@ -41,8 +42,8 @@ Files = Annotated[
 class MentionBody(msgspec.Struct):
     """A person named in the text; positions in UTF-16 units of the text as sent."""
 
-    start: int = 0
-    length: int = 0
+    start: Int64 = 0
+    length: Int64 = 0
     author: str = ""
 
 
@@ -79,18 +80,18 @@ class SendMessage(msgspec.Struct, kw_only=True):
         list[MentionBody | str] | None,
         msgspec.Meta(description="Objects, or texts like `start:length:author`.", examples=[["0:1:+4915100000002"]]),
     ] = None
-    quote_timestamp: int | None = None
+    quote_timestamp: Int64 | None = None
     quote_author: str | None = None
     quote_message: str | None = None
     quote_mentions: list[MentionBody | str] | None = None
     sticker: Annotated[str | None, msgspec.Meta(description="`packId:stickerId`.")] = None
-    edit_timestamp: Annotated[int | None, msgspec.Meta(description="Timestamp of the own message that this one replaces.")] = None
+    edit_timestamp: Annotated[Int64 | None, msgspec.Meta(description="Timestamp of the own message that this one replaces.")] = None
     link_preview: LinkPreviewBody | None = None
     view_once: Annotated[bool | None, msgspec.Meta(description="The attachment can be opened once.")] = None
     notify_self: Annotated[bool | None, msgspec.Meta(description="Whether an own recipient is notified; true unless given.")] = None
     voice_note: Annotated[bool | None, msgspec.Meta(description="The attachment is shown as a voice message (signal-cli 0.14.2).")] = None
     no_urgent: Annotated[bool | None, msgspec.Meta(description="Do not wake the phone (signal-cli 0.14.0).")] = None
-    story_timestamp: Annotated[int | None, msgspec.Meta(description="Timestamp of the story that this answers.")] = None
+    story_timestamp: Annotated[Int64 | None, msgspec.Meta(description="Timestamp of the story that this answers.")] = None
     story_author: Annotated[str | None, msgspec.Meta(description="Author of the story that this answers.")] = None
 
 
@@ -161,7 +162,7 @@ async def send_v1(call: Call[SendMessageV1, None]) -> web.StreamResponse:
         recipients = all_recipients(body.recipients, body.recipient, missing="Please specify at least one recipient")
     account = call.check_account(await call.services.accounts.meant(body.number))
     call.check_recipients(recipients)
-    files = [body.base64_attachment] if body.base64_attachment is not None else []
+    files = [body.base64_attachment] if _is_given(body.base64_attachment) else []
     message = SendMessage(message=body.message, base64_attachments=[*files, *(body.base64_attachments or [])])
     return sent_object(await _send(call, account, recipients, message))
 
@@ -239,10 +240,8 @@ def _is_styled(mode: str | None, default: str) -> bool:
 
 
 def _quote_of(body: SendMessage) -> Quote | None:
-    if body.quote_timestamp is None and not body.quote_author and not body.quote_message and not body.quote_mentions:
+    if body.quote_timestamp is None:  # a quote is found by it: as upstream and signal-cli do, the message goes without
         return None
-    if body.quote_timestamp is None:
-        raise InvalidValue("quote_timestamp", "quote_timestamp: needed to quote a message")
     return Quote(
         timestamp=body.quote_timestamp,
         author=str(parse_recipient(body.quote_author, field="quote_author")) if body.quote_author else None,
@@ -268,6 +267,11 @@ def _mention(given: MentionBody | str, field: str) -> Mention:
     return Mention(start, length, str(parse_recipient(author, field=field)))
 
 
+def _is_given(content: Content | None) -> TypeIs[Content]:
+    """Whether there is something: an empty text is what many clients send for nothing."""
+    return content is not None and content != Inline("")
+
+
 async def _with_files(message: Message, body: SendMessage, stage: Stage) -> Message:
     preview = await _preview_of(body.link_preview, message.text, stage) if body.link_preview is not None else None
     files = await stage.add_all(body.base64_attachments or (), "base64_attachments")
@@ -284,5 +288,5 @@ async def _preview_of(given: LinkPreviewBody, text: str, stage: Stage) -> LinkPr
         raise InvalidValue("link_preview", "Please provide a valid Link Preview Title")
     if given.url not in text:
         raise InvalidValue("link_preview", "Link Preview URL is missing in the message!")
-    image = await stage.add(given.base64_thumbnail, "base64_thumbnail") if given.base64_thumbnail is not None else None
+    image = await stage.add(given.base64_thumbnail, "base64_thumbnail") if _is_given(given.base64_thumbnail) else None
     return LinkPreview(url=given.url, title=given.title, description=given.description, image=image)

@@ -14,6 +14,7 @@ from signal_courier.http.native.problems import MEDIA
 from signal_courier.http.routing import Answer, RouteTable
 from signal_courier.messaging.consumers import Consumer
 from signal_courier.model.errors import MissingThing
+from signal_courier.model.integers import Int64
 
 routes = RouteTable("Events", face=Face.NATIVE)
 
@@ -40,7 +41,7 @@ class ConsumerList(msgspec.Struct):
 class Acknowledge(msgspec.Struct):
     """How far the consumer is done."""
 
-    id: Annotated[int, msgspec.Meta(description="The last event that is done with; those before it are, too.")]
+    id: Annotated[Int64, msgspec.Meta(description="The last event that is done with; those before it are, too.")]
 
 
 class Acknowledged(msgspec.Struct):
@@ -52,7 +53,7 @@ class Acknowledged(msgspec.Struct):
 class NewConsumer(msgspec.Struct):
     """Where a new consumer begins."""
 
-    after: Annotated[int | None, msgspec.Meta(description="Behind this id; 0 = with the oldest event; left out: with what comes.")] = None
+    after: Annotated[Int64 | None, msgspec.Meta(description="Behind this id; 0 = with the oldest event; left out: with what comes.")] = None
 
 
 _EXAMPLE = {

@@ -32,6 +32,7 @@ from signal_courier.messaging.outbox import Terms
 from signal_courier.messaging.staging import Stage
 from signal_courier.model.attachments import Content
 from signal_courier.model.errors import InvalidValue, MissingThing
+from signal_courier.model.integers import Int64
 from signal_courier.model.messages import Deletion, LinkPreview, Mention, Message, Quote
 from signal_courier.model.outbox import DeliveryState, MessageStatus, RecipientStatus
 from signal_courier.model.recipients import parse_recipient
@@ -111,11 +112,11 @@ class NewMessage(msgspec.Struct, kw_only=True):
     silent: Annotated[bool, msgspec.Meta(description="The phone is not woken (signal-cli 0.14.0).")] = False
     notify_self: bool = True
     wait: Annotated[
-        int | None,
+        Int64 | None,
         msgspec.Meta(description="Seconds to wait; 0 = answer as soon as it is on disk. Without: it is tried once, now."),
     ] = None
     expires_in: Annotated[
-        int | None, msgspec.Meta(description="With `wait`: seconds for which it is tried, a day unless given; 0 = once.")
+        Int64 | None, msgspec.Meta(description="With `wait`: seconds for which it is tried, a day unless given; 0 = once.")
     ] = None
 
 
@@ -226,7 +227,7 @@ async def list_outbox(call: Call[None, OutboxQuery]) -> web.StreamResponse:
 class WaitQuery(msgspec.Struct):
     """How long to wait, and for what."""
 
-    wait: Annotated[int, msgspec.Meta(description="Seconds, at most 600.")] = 0
+    wait: Annotated[Int64, msgspec.Meta(description="Seconds, at most 600.")] = 0
     until: Annotated[
         str, msgspec.Meta(description="`sent`, `delivered` or `read`: by everybody whom it reaches at all.", examples=["delivered"])
     ] = "sent"

@@ -13,6 +13,7 @@ from signal_courier.http.faces import Face
 from signal_courier.http.native.common import PERSON_UUID, TIMESTAMP, Account, ConversationId, Timestamp, account_of, person_of
 from signal_courier.http.native.sending import ANSWERS, QUIET_ANSWERS, send, send_and_tell
 from signal_courier.http.routing import RouteTable
+from signal_courier.model.integers import Int64
 from signal_courier.model.messages import Poll, PollEnd, Vote
 from signal_courier.model.recipients import parse_recipient
 
@@ -52,7 +53,7 @@ class VoteBody(msgspec.Struct, kw_only=True):
         msgspec.Meta(description="Their numbers, the first is 0; none takes the vote back.", max_length=100),
     ]
     count: Annotated[
-        int | None, msgspec.Meta(description="How often this account has voted in this poll, this vote included; counted unless given.")
+        Int64 | None, msgspec.Meta(description="How often this account has voted in this poll, this vote included; counted unless given.")
     ] = None
     account: Account = None
 

@@ -14,6 +14,7 @@ from signal_courier.http.call import Call
 from signal_courier.http.faces import Face
 from signal_courier.http.routing import Answer, RouteTable
 from signal_courier.model.errors import InvalidValue, MissingThing
+from signal_courier.model.integers import Int64
 
 routes = RouteTable("Access", face=Face.NATIVE)
 
@@ -63,7 +64,7 @@ class CreateToken(msgspec.Struct, kw_only=True):
         msgspec.Meta(description="The only ones it may write to, each exactly as it will be addressed: number, UUID or group."),
     ] = None
     dialect: Annotated[str | None, msgspec.Meta(description="Which release's answers it gets: `0.101`, `0.100` or `morph027`.")] = None
-    expires_in: Annotated[int | None, msgspec.Meta(description="Seconds for which it is valid; for ever if missing.")] = None
+    expires_in: Annotated[Int64 | None, msgspec.Meta(description="Seconds for which it is valid; for ever if missing.")] = None
 
 
 class CallerInfo(msgspec.Struct, kw_only=True, omit_defaults=True):

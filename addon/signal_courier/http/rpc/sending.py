@@ -10,6 +10,7 @@ import msgspec
 
 from signal_courier.messaging.delivery import Outcome
 from signal_courier.model.errors import InvalidValue
+from signal_courier.model.integers import int64
 from signal_courier.model.messages import (
     Deletion,
     LinkPreview,
@@ -54,7 +55,7 @@ class _Given:
 
     def number(self, name: str) -> int | None:
         value = self.one(name)
-        return None if value is None else int(str(value))
+        return None if value is None else int64(str(value))
 
     def flag(self, name: str) -> bool:
         return self.one(name) is True
@@ -134,7 +135,7 @@ def _mentions(given: Sequence[str]) -> list[Mention]:
     found = []
     for text in given:
         start, length, author = text.split(":", 2)
-        found.append(Mention(int(start), int(length), author))
+        found.append(Mention(int64(start), int64(length), author))
     return found
 
 
@@ -150,7 +151,7 @@ _METHODS: Final[Mapping[str, Callable[[_Given], Sendable]]] = {
     "remoteDelete": lambda given: Deletion(timestamp=given.needed("targettimestamp")),
     "sendReceipt": lambda given: Receipt(
         kind=ReceiptKind(given.text("type") or "read"),
-        timestamps=[int(one) for one in given.all("targettimestamp")],
+        timestamps=[int64(one) for one in given.all("targettimestamp")],
     ),
     "sendTyping": lambda given: Typing(stop=given.flag("stop")),
     "sendPollCreate": lambda given: Poll(
@@ -159,7 +160,7 @@ _METHODS: Final[Mapping[str, Callable[[_Given], Sendable]]] = {
     "sendPollVote": lambda given: Vote(
         author=given.person("pollauthor"),
         timestamp=given.needed("polltimestamp"),
-        choices=[int(one) for one in given.all("option")],
+        choices=[int64(one) for one in given.all("option")],
         count=given.number("votecount") or 1,
     ),
     "sendPollTerminate": lambda given: PollEnd(timestamp=given.needed("polltimestamp")),
