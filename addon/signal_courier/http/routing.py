@@ -78,6 +78,8 @@ class Route:
     uploads: bool = False
     """The body may be multipart or raw bytes; the handler reads it itself."""
     query: type[msgspec.Struct] | None = None
+    query_upgraded: bool = True
+    """Whether a WebSocket takes the query, too; where it does not, nothing in it can be wrong."""
     reader: QueryReader | None = None
     answers: tuple[Answer, ...] = ()
     failure: int = 400
@@ -144,6 +146,7 @@ class RouteTable:
         form: bool = False,
         uploads: bool = False,
         query: type[Q] | None = None,
+        query_upgraded: bool = True,
         answers: Iterable[Answer] = (),
         failure: int = 400,
         failure_text: str = "{}",
@@ -179,6 +182,7 @@ class RouteTable:
                     form=form,
                     uploads=uploads,
                     query=query,  # type: ignore[arg-type]  # Q is a struct
+                    query_upgraded=query_upgraded,
                     reader=QueryReader(query) if query is not None else None,  # type: ignore[arg-type]  # Q is a struct
                     answers=tuple(answers),
                     failure=failure,

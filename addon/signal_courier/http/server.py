@@ -24,6 +24,7 @@ from signal_courier.http.once import Once, accepted_answer, wishes_of
 from signal_courier.http.routing import Match, Route, Router
 from signal_courier.http.services import Services
 from signal_courier.http.tls import Certificate
+from signal_courier.http.websocket import is_upgrade
 from signal_courier.messaging.outbox import Accepted
 from signal_courier.model.errors import InvalidValue
 from signal_courier.model.recipients import parse_number
@@ -151,7 +152,9 @@ class HttpServer:
 
     async def _serve(self, match: Match, request: web.BaseRequest, visit: "_Visit", caller: Caller) -> web.StreamResponse:
         route = match.route
-        query = route.reader.read(request.query) if route.reader is not None else None
+        query = None
+        if route.reader is not None and (route.query_upgraded or not is_upgrade(request)):
+            query = route.reader.read(request.query)
         dialect = match.dialect or caller.dialect or self._default_dialect
         if route.body is None:
             visit.call = Call(request, self._services, match.path, dialect, None, query, caller)

@@ -26,6 +26,11 @@ class Stalled(Exception):
     """The client does not read."""
 
 
+def is_upgrade(request: web.BaseRequest) -> bool:
+    """Whether the client asks for a WebSocket."""
+    return request.headers.get("Upgrade", "").strip().lower() == "websocket"
+
+
 def text_frames(texts: Iterable[bytes]) -> bytes:
     """The WebSocket frames of many texts (UTF-8), one behind the other."""
     parts: list[bytes] = []

@@ -57,14 +57,14 @@ def whole_numbers(kind: inspect.Type, field: str) -> Iterator[tuple[str, inspect
     match kind:
         case inspect.IntType():
             yield field, kind
-        case inspect.Metadata(type=inner) | inspect.ListType(item_type=inner) | inspect.DictType(value_type=inner):
-            yield from whole_numbers(inner, field)
+        case inspect.Metadata(type=content) | inspect.ListType(item_type=content) | inspect.DictType(value_type=content):
+            yield from whole_numbers(content, field)
         case inspect.UnionType(types=several):
-            for one in several:
-                yield from whole_numbers(one, field)
+            for alternative in several:
+                yield from whole_numbers(alternative, field)
         case inspect.StructType(fields=fields):
-            for one in fields:
-                yield from whole_numbers(one.type, one.encode_name)
+            for inner in fields:
+                yield from whole_numbers(inner.type, inner.encode_name)
 
 
 @pytest.mark.parametrize("route", named(ROUTES))

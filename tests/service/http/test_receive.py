@@ -208,6 +208,13 @@ async def test_wrong_parameters_are_named(courier: Courier, http: aiohttp.Client
         assert (await answer.json())["error"] == text
 
 
+@pytest.mark.parametrize("query", ["timeout=x", "ignore_attachments=False", "send_read_receipts=1&max_messages=", "max_messages=all"])
+async def test_a_socket_minds_no_parameter_as_upstreams(courier: Courier, http: aiohttp.ClientSession, query: str) -> None:
+    await inject(courier, frame_of(ANN, 1))
+    async with http.ws_connect(url(courier, f"?{query}")) as socket:
+        assert (await socket.receive_str(timeout=5)).encode() == frame_of(ANN, 1)
+
+
 async def test_all_parameters_of_upstream_are_taken(courier: Courier, http: aiohttp.ClientSession) -> None:
     await inject(courier, frame_of(ANN, 1))
     flags = "&".join(f"ignore_{what}=true" for what in ("attachments", "stories", "avatars", "stickers"))

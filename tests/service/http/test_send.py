@@ -183,7 +183,6 @@ class TestFields:
         reply = await service.post("/v2/send", to(BEN, message="see https://e.org", link_preview=preview))
         assert (reply.status, reply.error) == (400, error)
 
-
     async def test_a_link_preview_may_have_an_empty_picture(self, service: Service) -> None:
         preview = {"url": "https://e.org", "title": "T", "base64_thumbnail": ""}
         assert (await service.post("/v2/send", to(BEN, message="see https://e.org", link_preview=preview))).status == 201

@@ -11,7 +11,7 @@ from signal_courier.access.scopes import Scope
 from signal_courier.http.answers import json_bytes
 from signal_courier.http.call import Call
 from signal_courier.http.routing import Answer, RouteTable
-from signal_courier.http.websocket import ListeningSocket, Sender, Stalled, text_frames
+from signal_courier.http.websocket import ListeningSocket, Sender, Stalled, is_upgrade, text_frames
 from signal_courier.messaging.feed import Batch, FellBehind
 from signal_courier.messaging.receiving import Receiving
 from signal_courier.model.errors import InvalidValue
@@ -26,7 +26,7 @@ LONGEST_WAIT = 3600
 
 
 class ReceiveQuery(msgspec.Struct):
-    """How to receive by plain GET; a WebSocket takes none of these."""
+    """How to receive by plain GET; a WebSocket takes none of these, and minds none."""
 
     timeout: int = 1
     """Seconds to wait for the first message, an hour at most; with 0 or less it does not wait."""
@@ -72,7 +72,7 @@ _EXAMPLE = [
 
 
 @routes.add(
-    "GET", "/v1/receive/{number}", scope=Scope.RECEIVE, query=ReceiveQuery, websocket=True,
+    "GET", "/v1/receive/{number}", scope=Scope.RECEIVE, query=ReceiveQuery, query_upgraded=False, websocket=True,
     answers=[Answer(200, "What nobody got yet, oldest first.", list[Received], example=_EXAMPLE)],
 )  # fmt: skip
 async def receive(call: Call[None, ReceiveQuery]) -> web.StreamResponse:
@@ -82,7 +82,7 @@ async def receive(call: Call[None, ReceiveQuery]) -> web.StreamResponse:
     answer is a list of the messages that nobody got yet. What arrives while nobody is connected is kept and goes to whoever comes first.
     """
     account = call.account
-    if call.request.headers.get("Upgrade", "").strip().lower() == "websocket":
+    if is_upgrade(call.request):
         return await _push(call.request, call.services.receiving, account)
     return await _pull(call, account)
 

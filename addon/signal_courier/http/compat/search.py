@@ -12,9 +12,10 @@ from signal_courier.access.scopes import Scope
 from signal_courier.http.answers import json_answer
 from signal_courier.http.call import Call
 from signal_courier.http.compat.examples import ACCOUNT, PERSON, refusal
+from signal_courier.http.compat.targets import person
 from signal_courier.http.routing import Answer, RouteTable
 from signal_courier.model.errors import InvalidValue
-from signal_courier.model.recipients import GroupId, Username, from_query, parse_recipient
+from signal_courier.model.recipients import Username, from_query
 
 routes = RouteTable("Search")
 
@@ -73,13 +74,11 @@ async def _search[Q](call: Call[None, Q], account: str, texts: Sequence[str]) ->
     refusal = InvalidValue("numbers", _NOTHING)
     for text in (part for listed in texts for part in listed.split(",") if part.strip()):
         try:
-            match parse_recipient(from_query(text), field="numbers"):
+            match person(from_query(text), "numbers"):
                 case Username(name):
                     usernames.append(name)
-                case GroupId():
-                    raise InvalidValue("numbers", f"numbers: '{text}' is a group")
-                case person:
-                    people.append(str(person))
+                case number_or_uuid:
+                    people.append(str(number_or_uuid))
         except InvalidValue as error:
             refusal = error
             (people if _DIALLED.fullmatch(text) else nobody).append(text)

@@ -17,7 +17,7 @@ from signal_courier.http.call import Call
 from signal_courier.http.faces import Face
 from signal_courier.http.routing import Answer, RouteTable
 from signal_courier.http.sse import KEEP_ALIVE, EventStream
-from signal_courier.http.websocket import ListeningSocket, Stalled, text_frames
+from signal_courier.http.websocket import ListeningSocket, Stalled, is_upgrade, text_frames
 from signal_courier.messaging.consumers import Consumers
 from signal_courier.messaging.events import Entry, EventLog, Stretch
 from signal_courier.model.errors import InvalidValue
@@ -104,7 +104,7 @@ async def follow_events(call: Call[None, EventsQuery]) -> web.StreamResponse:
     event name `missed`.
     """
     following = await _Following.of(call)
-    if call.request.headers.get("Upgrade", "").strip().lower() == "websocket":
+    if is_upgrade(call.request):
         return await _push(call.request, following)
     if call.query.wait >= 0:
         return json_bytes(await _page(following, min(call.query.wait, LONGEST_WAIT), max(1, min(call.query.limit, MOST_EVENTS))))
