@@ -10,8 +10,8 @@
 
 Callbacks are `@callback` functions: they run one after the other in the order of subscription, and must not block. What takes longer they
 start as a task. An exception of one is logged and does not concern the others. An event is acknowledged to the service after all callbacks
-ran for it: after a restart, or an outage of either side, the stream goes on behind it. It begins when Home Assistant has started, so that
-automations are there for what arrived meanwhile.
+ran for it: after a restart, or an outage of either side, the stream goes on behind it, even where Home Assistant was killed (see
+`position`). It begins when Home Assistant has started, so that automations are there for what arrived meanwhile.
 """
 
 import asyncio
@@ -23,7 +23,6 @@ from typing import Any, Final
 
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.helpers.start import async_at_started
-from homeassistant.helpers.storage import Store
 from homeassistant.util import dt as dt_util
 from homeassistant.util.hass_dict import HassKey
 
@@ -31,6 +30,7 @@ from .client import CourierError, SignalCourierClient, Unauthorized, Unreachable
 from .client.events import Event
 from .client.stream import EventStream
 from .const import DOMAIN, LOGGER
+from .position import PositionFile, async_forget_position, async_noted_position, async_open_position
 
 _FIRST_PAUSE: Final = 0.5
 _LONGEST_PAUSE: Final = 60.0
@@ -43,8 +43,6 @@ _TURN: Final = 25
 """Events after which everybody else gets a turn."""
 _SETTLE: Final = 10.0
 """Seconds that what starts with Home Assistant has to get ready."""
-_SAVE_DELAY: Final = 5.0
-_STORE_VERSION: Final = 1
 _EVERYWHERE: HassKey[list[_Subscription]] = HassKey(f"{DOMAIN}_subscriptions")
 
 
@@ -56,6 +54,8 @@ class CourierEvent(Event):
     """It is older than the option allows (`late_after`): tell of it, but let it trigger nothing unless that is asked for."""
     allowed: bool = True
     """Whether its sender may trigger anything: on the allow-list, or the account itself, or the service."""
+    repeated: bool = False
+    """Home Assistant was killed while it was handed on: some may have heard of it already."""
     entry_id: str = ""
     """The config entry whose account it is about."""
 
@@ -133,7 +133,8 @@ class EventHub:
         self._on_connected = on_connected
         self._on_lost = on_lost
         self._subscriptions: list[_Subscription] = []
-        self._store = _store(hass, consumer)
+        self._file: PositionFile | None = None
+        self._interrupted = 0
         self._task: asyncio.Task[None] | None = None
         self._acknowledged = 0
 
@@ -151,11 +152,11 @@ class EventHub:
     async def async_prepare(self) -> None:
         """Make the consumer, so that from now on everything waits for us. Raises `CourierError`."""
         if not self.position:
-            stored = await self._store.async_load()
-            self.position = (stored or {}).get("position", 0)
+            noted = await async_noted_position(self._hass, self._consumer)
+            self.position, self._interrupted = noted.position, noted.interrupted
         consumer = await self._client.events.make_consumer(self._consumer, after=self.position or None)
         if not consumer.position <= self.position <= consumer.head:  # new here, or another database there
-            self.position = consumer.position
+            self.position, self._interrupted = consumer.position, 0
 
     @callback
     def async_start(self) -> CALLBACK_TYPE:
@@ -172,12 +173,11 @@ class EventHub:
         if task is not None:
             task.cancel()
             await asyncio.wait([task])
-        await self._store.async_save({"position": self.position})
 
     @staticmethod
     async def async_forget(hass: HomeAssistant, consumer: str) -> None:
         """Delete what is kept here of a consumer's position."""
-        await _store(hass, consumer).async_remove()
+        await async_forget_position(hass, consumer)
 
     # -- the stream
 
@@ -187,11 +187,21 @@ class EventHub:
                 await self._hass.async_block_till_done()
         except TimeoutError:
             pass
+        self._file = file = await async_open_position(self._hass, self._consumer)
+        try:
+            await self._stay_connected()
+        finally:
+            self._file = None
+            if file is not None:
+                file.close()
+
+    async def _stay_connected(self) -> None:
         pause = _FIRST_PAUSE
         while True:
             began, position = time.monotonic(), self.position
             try:
                 await self.async_prepare()
+                self._note(self._interrupted)
                 async with self._client.events.follow(self._consumer) as stream:
                     self._tell_connected()
                     await self._follow(stream)
@@ -215,9 +225,10 @@ class EventHub:
                     LOGGER.warning("%s events were removed at the service before Home Assistant could get them", stream.missed - missed)
                     missed = stream.missed
                 if event.id > self.position:
+                    self._note(event.id)
                     self._hand_on(event)
                     self.position = event.id
-                    self._store.async_delay_save(self._stored, _SAVE_DELAY)
+                    self._note(event.id)
                 count += 1
                 if not count % _TURN:
                     await asyncio.sleep(0)
@@ -226,8 +237,9 @@ class EventHub:
             await asyncio.wait([acknowledging])
             await self._acknowledge_now(stream)
 
-    def _stored(self) -> dict[str, int]:
-        return {"position": self.position}
+    def _note(self, telling: int) -> None:
+        if self._file is not None:
+            self._file.note(self.position, telling)
 
     async def _acknowledge(self, stream: EventStream) -> None:
         while True:
@@ -260,7 +272,13 @@ class EventHub:
     def _judged(self, event: Event) -> CourierEvent:
         age = dt_util.utcnow().timestamp() - event.time / 1000
         members: dict[str, Any] = {name: getattr(event, name) for name in _MEMBERS}
-        return CourierEvent(**members, late=age > self._late_after, allowed=self._is_allowed(event), entry_id=self._entry_id)
+        return CourierEvent(
+            **members,
+            late=age > self._late_after,
+            allowed=self._is_allowed(event),
+            repeated=event.id == self._interrupted,
+            entry_id=self._entry_id,
+        )
 
     def _tell_connected(self) -> None:
         self.connected = True
@@ -272,7 +290,3 @@ class EventHub:
 
 
 _MEMBERS: Final = tuple(one.name for one in fields(Event))
-
-
-def _store(hass: HomeAssistant, consumer: str) -> Store[dict[str, int]]:
-    return Store(hass, _STORE_VERSION, f"{DOMAIN}.{consumer}")

@@ -36,6 +36,14 @@ def _with_our_integration(enable_custom_integrations: None, socket_enabled: None
 
 
 @pytest.fixture
+def hass_config_dir(tmp_path: Path) -> str:
+    """Home Assistant's folder is the test's own."""
+    folder = tmp_path / "config"
+    folder.mkdir()
+    return str(folder)
+
+
+@pytest.fixture
 def courier(host: HostProcess, tmp_path: Path) -> Courier:
     """A fresh service with the accounts HOME and SECOND."""
     service = Courier(host, tmp_path / "service")

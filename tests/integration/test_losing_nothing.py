@@ -1,17 +1,24 @@
 """Nothing is lost and nothing comes twice, whoever is away and for however long; and what is late is told as late."""
 
+import json
 import logging
+import os
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
-from homeassistant.config_entries import ConfigEntryState
+from homeassistant.config_entries import ConfigEntry, ConfigEntryState
 from homeassistant.core import HomeAssistant
+from pytest_homeassistant_custom_component.common import async_capture_events
 
+from custom_components.signal_courier import consumer_of
+from custom_components.signal_courier.client import SignalCourierClient
 from custom_components.signal_courier.client.events import Event
 from custom_components.signal_courier.const import CONF_LATE_AFTER, DOMAIN
 from custom_components.signal_courier.events import CourierEvent, EventHub, async_subscribe_all
+from custom_components.signal_courier.position import position_path
 from tests.integration.courier import DEMO_GROUP_ID, ECHO, HOME, Courier, HostProcess, uuid_of
 from tests.integration.waiting import wait_for
 
@@ -114,17 +121,82 @@ async def test_a_service_that_is_killed_is_found_again(own_courier, setup_integr
     assert texts == numbers(KILLS + 1)
 
 
-async def test_a_position_that_was_not_written_in_time_repeats_nothing(
-    hass: HomeAssistant, courier, setup_integration, hass_storage, texts
-):
+def noted(hass: HomeAssistant, entry: ConfigEntry) -> Path:
+    """Where the entry's position is noted."""
+    return position_path(hass, consumer_of(entry))
+
+
+async def killed_before_acknowledging(hass: HomeAssistant, client: SignalCourierClient, entry: ConfigEntry) -> None:
+    """Unload the entry, and let the service know of nothing that was handed on, as if there had been no time to tell it."""
+    assert await hass.config_entries.async_unload(entry.entry_id)
+    await client.events.delete_consumer(consumer_of(entry))
+    await client.events.make_consumer(consumer_of(entry), after=1)
+
+
+async def test_a_position_that_was_lost_repeats_nothing(hass: HomeAssistant, courier, setup_integration, texts):
     entry = await setup_integration()
     await courier.deliver("{n}", count=3)
     await wait_for(lambda: len(texts) == 3)
     await hass.config_entries.async_unload(entry.entry_id)
-    hass_storage[f"{DOMAIN}.home-assistant-{entry.entry_id}"]["data"]["position"] = 1
+    for number, line in enumerate(('{"position": 1, "telling": 1}', "", "\0" * 60, "[]", '{"position": null, "telling": 0}', None), start=3):
+        noted(hass, entry).unlink() if line is None else noted(hass, entry).write_text(line)
+        await setup_integration()
+        await courier.deliver(f"{number}")
+        await wait_for(lambda wanted=number: str(wanted) in texts)
+        await hass.config_entries.async_unload(entry.entry_id)
+    assert texts == numbers(9)
+
+
+async def test_what_was_told_but_not_acknowledged_before_a_kill_is_not_told_again(hass, courier, client, setup_integration, texts):
+    entry = await setup_integration()
+    await courier.deliver("{n}", count=3)
+    await wait_for(lambda: len(texts) == 3)
+    await killed_before_acknowledging(hass, client, entry)
     await setup_integration()
     await courier.deliver("3")
     await wait_for(lambda: "3" in texts)
+    assert texts == numbers(4)
+
+
+async def test_the_one_event_that_a_kill_interrupted_is_told_again_and_says_so(hass, courier, client, setup_integration, texts):
+    told: list[tuple[str, bool]] = []
+    notes: list[dict[str, int]] = []
+
+    def take(event: CourierEvent) -> None:
+        told.append((event.message.text, event.repeated))
+        notes.append(json.loads(noted(hass, entry).read_text()))
+
+    async_subscribe_all(hass, take, types={"message"})
+    entry = await setup_integration()
+    await courier.deliver("{n}", count=2)
+    await wait_for(lambda: len(told) == 2)
+    assert [note["telling"] > note["position"] for note in notes] == [True, True]
+    assert notes[1]["position"] >= notes[0]["telling"]  # each is noted before and after
+    await killed_before_acknowledging(hass, client, entry)
+    noted(hass, entry).write_text(json.dumps(notes[1]))  # while the second was told
+    happened = async_capture_events(hass, f"{DOMAIN}_message")
+    await setup_integration()
+    await courier.deliver("2")
+    await wait_for(lambda: len(told) == 4)
+    assert told == [("0", False), ("1", False), ("1", True), ("2", False)]
+    assert [(event.data["text"], event.data.get("repeated")) for event in happened] == [("1", True), ("2", None)]
+
+
+async def test_a_position_that_cannot_be_noted_is_said_once_and_stops_nothing(hass: HomeAssistant, courier, setup_integration, texts, caplog):
+    entry = await setup_integration()
+    file = entry.runtime_data.events._file
+    os.close(file._file)
+    file._file = os.open("/dev/full", os.O_WRONLY)
+    await courier.deliver("{n}", count=3)
+    await wait_for(lambda: len(texts) == 3)
+    assert caplog.text.count("events may come twice") == 1
+    await hass.config_entries.async_unload(entry.entry_id)
+    noted(hass, entry).unlink()
+    noted(hass, entry).mkdir()
+    await setup_integration()
+    await courier.deliver("3")
+    await wait_for(lambda: len(texts) == 4)
+    assert caplog.text.count("events may come twice") == 2
     assert texts == numbers(4)
 
 

@@ -1,6 +1,7 @@
 """Setting an account up, losing the service, finding it again, leaving."""
 
 import logging
+from pathlib import Path
 
 import pytest
 from homeassistant.config_entries import ConfigEntryState
@@ -62,6 +63,7 @@ async def test_removal_leaves_nothing_behind(hass: HomeAssistant, setup_integrat
     name = f"home-assistant-{entry.entry_id}"
     await hass.config_entries.async_remove(entry.entry_id)
     assert not [key for key in hass_storage if key.startswith(DOMAIN)]
+    assert not list(Path(hass.config.path(".storage")).glob(f"{DOMAIN}*"))
     with pytest.raises(NotFound):
         await client.events.delete_consumer(name)
 

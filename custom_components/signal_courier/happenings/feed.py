@@ -69,7 +69,7 @@ def _happening_of(hass: HomeAssistant, told: CourierEvent) -> Happening | None:
         found = Happening(
             entry_id=event.entry_id,
             kind=kind,
-            payload=payload_of(event, kind, entry_id=event.entry_id, late=event.late, allowed=event.allowed),
+            payload=payload_of(event, kind, entry_id=event.entry_id, late=event.late, allowed=event.allowed, repeated=event.repeated),
             late=event.late,
             allowed=event.allowed,
             event=event,

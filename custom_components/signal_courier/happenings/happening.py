@@ -88,7 +88,7 @@ def happening_type(event: Event) -> HappeningType | None:
     return _PLAIN.get(event.type)
 
 
-def payload_of(event: Event, kind: HappeningType, *, entry_id: str, late: bool, allowed: bool) -> Payload:
+def payload_of(event: Event, kind: HappeningType, *, entry_id: str, late: bool, allowed: bool, repeated: bool = False) -> Payload:
     """The event as automations see it.
 
     Args:
@@ -97,6 +97,7 @@ def payload_of(event: Event, kind: HappeningType, *, entry_id: str, late: bool, 
         entry_id: Of the config entry.
         late: Whether it happened long before it came.
         allowed: Whether its sender may cause automations.
+        repeated: Whether some may have heard of it before Home Assistant was killed.
     """
     found: Payload = {
         "config_entry_id": entry_id,
@@ -105,6 +106,8 @@ def payload_of(event: Event, kind: HappeningType, *, entry_id: str, late: bool, 
         "late": late,
         "allowed": allowed,
     }
+    if repeated:
+        found["repeated"] = True
     if (place := event.conversation) is not None:
         found["conversation_id"] = place.id
         found["conversation"] = place.name or place.number or place.id
