@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import json
 import logging
-from pathlib import Path
 from typing import Self
 
 import pytest
@@ -111,7 +110,6 @@ async def test_an_entry_can_be_removed_while_its_service_is_away(hass: HomeAssis
     await hass.config_entries.async_remove(entry.entry_id)
     assert not hass.config_entries.async_entries(DOMAIN)
     assert not [key for key in hass_storage if key.startswith(DOMAIN)]
-    assert not list(Path(hass.config.path(".storage")).glob(f"{DOMAIN}*"))
 
 
 async def test_an_action_with_a_token_that_is_refused_asks_for_another(hass: HomeAssistant, setup_integration, act):

@@ -58,12 +58,18 @@ async def test_loss_and_return_are_told_in_one_line_each(hass: HomeAssistant, co
     assert len(told) == 2
 
 
+def kept(hass: HomeAssistant) -> list[Path]:
+    """Files of ours that Home Assistant's own storage does not know."""
+    return list(Path(hass.config.path(".storage")).glob(f"{DOMAIN}*"))
+
+
 async def test_removal_leaves_nothing_behind(hass: HomeAssistant, setup_integration, client, hass_storage):
     entry = await setup_integration()
     name = f"home-assistant-{entry.entry_id}"
+    assert kept(hass)
     await hass.config_entries.async_remove(entry.entry_id)
     assert not [key for key in hass_storage if key.startswith(DOMAIN)]
-    assert not list(Path(hass.config.path(".storage")).glob(f"{DOMAIN}*"))
+    assert not kept(hass)
     with pytest.raises(NotFound):
         await client.events.delete_consumer(name)
 

@@ -69,7 +69,10 @@ class Socket:
 class HomeAssistant:
     """One configuration folder with Home Assistant running on it."""
 
-    def __init__(self, folder: Path, session: aiohttp.ClientSession) -> None:
+    def __init__(
+        self, folder: Path, session: aiohttp.ClientSession, *, configuration: str = _CONFIGURATION, components: Collection[Path] = ()
+    ) -> None:
+        """`components`: folders of custom components beside ours."""
         self.folder = folder
         self.port = free_port()
         self.base = f"http://127.0.0.1:{self.port}"
@@ -79,8 +82,9 @@ class HomeAssistant:
         folder.mkdir()
         (folder / ".storage").mkdir()
         (folder / "custom_components").mkdir()
-        (folder / "custom_components" / "signal_courier").symlink_to(ROOT / "custom_components" / "signal_courier")
-        (folder / "configuration.yaml").write_text(_CONFIGURATION, encoding="utf-8")
+        for component in (ROOT / "custom_components" / "signal_courier", *components):
+            (folder / "custom_components" / component.name).symlink_to(component)
+        (folder / "configuration.yaml").write_text(configuration, encoding="utf-8")
         (folder / "automations.yaml").write_text("[]\n", encoding="utf-8")
         (folder / "scripts.yaml").write_text("{}\n", encoding="utf-8")
         # Its YAML would only be tried for five minutes.
@@ -119,6 +123,10 @@ class HomeAssistant:
     async def stop(self) -> None:
         """Stops it; its state is written then."""
         await self.program.stop(within=60)
+
+    async def kill(self) -> None:
+        """Ends it without a word."""
+        await self.program.kill()
 
     async def restart(self) -> None:
         """Stops and starts it."""

@@ -45,6 +45,13 @@ class Program:
                 await process.wait()
         return process.returncode if process.returncode is not None else -1
 
+    async def kill(self) -> None:
+        """Ends it without a word, and waits until it is gone."""
+        process, self._process = self._process, None
+        if process is not None and process.returncode is None:
+            process.kill()
+            await process.wait()
+
     @property
     def pid(self) -> int:
         """Its process id."""
