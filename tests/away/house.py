@@ -66,7 +66,7 @@ class House:
         await home.onboard()
         entry_id = await home.add_account(service.base, self.account, token=TOKEN)
         await home.add_conversation(entry_id, self.friend)
-        flow = await home.call("POST", "/api/config/config_entries/options/flow", {"handler": entry_id})
+        flow = await self._options(entry_id)
         options = {
             "allowed_senders": [], "late_after": LATE_AFTER, "read_receipts": False, "typing": False, "download_attachments": False,
         }  # fmt: skip
@@ -80,6 +80,15 @@ class House:
                 max=10000,
             )
         await self._kept()
+
+    async def _options(self, entry_id: str) -> dict[str, object]:
+        """The dialog of the options, once the account is loaded: it is loaded anew when a conversation was added."""
+        async with asyncio.timeout(30):
+            while True:
+                flow: dict[str, object] = await self.home.call("POST", "/api/config/config_entries/options/flow", {"handler": entry_id})
+                if flow["type"] == "form":
+                    return flow
+                await asyncio.sleep(0.1)
 
     async def _kept(self) -> None:
         """Waits until Home Assistant has written down what was set up, which it does a little later."""
