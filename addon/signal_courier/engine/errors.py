@@ -61,6 +61,10 @@ class AccountUnlinked(AccountUnknown):
     """The account is not loaded any more, because its phone has removed this device."""
 
 
+class JoinPending(Rejected):
+    """The account has asked to be let into that group before, and no admin has answered yet (only the text tells)."""
+
+
 class NotFound(Rejected):
     """The avatar, attachment, sticker or group asked for does not exist."""
 
@@ -149,6 +153,7 @@ _NETWORK = re.compile(
 _NOT_FOUND = re.compile(r"Could not find (avatar|attachment|sticker)|Group not found", re.IGNORECASE)
 _PIN = re.compile(r"locked with a pin", re.IGNORECASE)
 _PIN_HOURS = re.compile(r"Hours remaining until reset: (\d+)")
+_JOIN_PENDING = re.compile(r"Pending admin approval", re.IGNORECASE)
 _LINK_TIMEOUT = re.compile(r"Link request timed out", re.IGNORECASE)
 
 
@@ -179,6 +184,8 @@ def error_of(error: RpcError) -> EngineError:
         return AccountUnknown(message, code=code, response=response)
     if _NOT_FOUND.search(message):
         return NotFound(message, code=code, response=response)
+    if _JOIN_PENDING.search(message):
+        return JoinPending(message, code=code, response=response)
     if _LINK_TIMEOUT.search(message):
         return LinkExpired(message, code=code, response=response)
     if kinds and kinds <= {"NETWORK_FAILURE", "SUCCESS"}:

@@ -144,6 +144,10 @@ class Delivery:
         failures = [failure for one in sent for failure in _failures(one.results, one.target)]
         return Outcome(sent=sent, failures=failures, tokens=_tokens(answer.results))
 
+    async def is_member(self, account: str, group: GroupId) -> bool:
+        """Whether an account is in a group; asks nobody else. Raises `EngineError`."""
+        return any(one.id == group.internal and one.is_member for one in await self._commands.list_groups(account))
+
     async def deliver(self, account: str, target: Target, what: Sendable) -> SendAnswer:
         """Make the one call of a target. Raises as `send` does."""
         if self._trust is not None:

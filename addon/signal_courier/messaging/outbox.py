@@ -8,7 +8,7 @@ the disk hears of it afterwards. With an idempotency key the disk knows first, s
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -40,6 +40,7 @@ from signal_courier.messaging.outbox_message import (
     Entry,
     Outgoing,
     StoredError,
+    await_approval,
     from_rows,
     new_entries,
     parts_of,
@@ -53,6 +54,7 @@ from signal_courier.model.events import Event, EventType, Status
 from signal_courier.model.messages import Sendable
 from signal_courier.model.outbox import (
     DAY,
+    GROUP_APPROVAL,
     RATE_LIMIT,
     UNTRUSTED,
     DeliveryState,
@@ -66,7 +68,7 @@ from signal_courier.model.recipients import GroupId, Number, Recipient, Username
 from signal_courier.store.consumers import ConsumerTable
 from signal_courier.store.database import Database
 from signal_courier.store.errors import StoreError
-from signal_courier.store.inbox import InboxTable
+from signal_courier.store.inbox import InboxTable, NewEnvelope
 from signal_courier.store.outbox import Confirmation, MessageRow, NewKey, OutboxTable, RecipientRow
 
 _LOGGER = logging.getLogger(__name__)
@@ -112,6 +114,8 @@ class Terms:
     """With `respond_async`: wait all the same, for so many seconds."""
     expires_in: int = DAY
     """With `respond_async`: seconds for which it is tried, 0 = once."""
+    awaited: Collection[Recipient] = ()
+    """With `respond_async`: those of the recipients that are groups which an admin has to let the account into first."""
     message: str | None = field(default=None, init=False)
     """The id that the message got."""
     uncertain: bool = field(default=False, init=False)
@@ -154,6 +158,7 @@ class Outbox:
             self._table, delivery, files, self._evidence, engine, self._clock, self._options.queue, self._changed, self._entries_sent
         )
         self._history = History(self._table, self._queue.pace, self._next_number, self._named)
+        feed.observe(self._heard)
         self._reader = ReceiptReader(
             feed, InboxTable(database), ConsumerTable(database), lambda: list(engine.status.accounts), self._take_back
         )
@@ -225,7 +230,7 @@ class Outbox:
             return told
         if not terms.respond_async:
             return await self._send_once(account, recipients, what, terms, lambda: self._delivery.send(account, recipients, what))
-        status = await self.submit(account, recipients, what, expires_in=terms.expires_in, key=terms.key)
+        status = await self.submit(account, recipients, what, expires_in=terms.expires_in, key=terms.key, awaited=terms.awaited)
         terms.message = status.id
         if terms.wait > 0:
             status = await self.wait_until(status.id, DeliveryState.SENT, terms.wait)
@@ -279,11 +284,12 @@ class Outbox:
         expires_in: int = DAY,
         key: NewKey | None = None,
         resend: bool | None = None,
+        awaited: Collection[Recipient] = (),
     ) -> MessageStatus:
         """Take a message: it is on disk when this returns, and sent when its turn comes.
 
         `expires_in`: seconds for which it is tried, 0 = once. `resend`: whether to send it again where it is unknown whether it was sent;
-        `None` = as the setting says. Raises `InvalidValue`, `Overloaded` (too many wait), or `StoreError`.
+        `None` = as the setting says. `awaited`: groups among the recipients that have yet to let the account in. Raises `InvalidValue`, `Overloaded` (too many wait), or `StoreError`.
         """
         check_possible(recipients, what)
         if not 0 <= expires_in <= LONGEST:
@@ -292,6 +298,7 @@ class Outbox:
             raise Overloaded(f"{MOST_OPEN} messages wait to be sent already")
         now = self._clock.now_ms()
         entries = new_entries(recipients, DeliveryState.QUEUED, now)
+        await_approval(entries, awaited, now)
         resend = self._options.resend if resend is None else resend
         message = Outgoing(self._next_number(), account, what, now, now + expires_in * 1000, resend, entries)
         self._queue.messages[message.number] = message  # its place is taken
@@ -401,7 +408,7 @@ class Outbox:
                 tokens=list(dict.fromkeys(token for entry in waiting if entry.reason == reason for token in entry.tokens)),
                 until=min((entry.until for entry in waiting if entry.reason == reason and entry.until is not None), default=None),
             )
-            for reason in (RATE_LIMIT, UNTRUSTED)
+            for reason in (RATE_LIMIT, UNTRUSTED, GROUP_APPROVAL)
             if any(entry.reason == reason for entry in waiting)
         ]
 
@@ -614,6 +621,13 @@ class Outbox:
         if changed:
             for message, rows in await self._table.get(list(dict.fromkeys(changed))):
                 self._tell(status_of(message, rows))
+
+    def _heard(self, _first: int, envelopes: Sequence[NewEnvelope]) -> None:
+        """Whatever comes from a group that had to let an account in says that it did."""
+        for account, group in list(self._queue.awaited):
+            name = group.internal.encode()
+            if any(envelope.account == account and name in envelope.frame for envelope in envelopes):
+                self._queue.release(account, GROUP_APPROVAL)
 
     def _follow(self, confirmations: Sequence[Confirmation], now: int) -> None:
         """Let open messages, some of whose recipients have theirs already, know too."""

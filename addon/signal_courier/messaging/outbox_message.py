@@ -1,6 +1,6 @@
 """A message in the hands of the outbox, and what signal-cli's answers mean for each of its recipients."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,7 +12,7 @@ from signal_courier.engine.errors import EngineError, SendResult, results_of
 from signal_courier.messaging import outbox_content
 from signal_courier.messaging.delivery import IDENTITY_FAILURE, SUCCESS, Target, split
 from signal_courier.model.messages import Sendable
-from signal_courier.model.outbox import RATE_LIMIT, UNTRUSTED, DeliveryState, MessageStatus, RecipientStatus, message_id, summary
+from signal_courier.model.outbox import GROUP_APPROVAL, RATE_LIMIT, UNTRUSTED, DeliveryState, MessageStatus, RecipientStatus, message_id, summary
 from signal_courier.model.recipients import GroupId, Recipient, Username, parse_recipient
 from signal_courier.store.outbox import MessageRow, RecipientRow
 
@@ -101,6 +101,13 @@ def new_entries(recipients: Sequence[Recipient], state: DeliveryState, now: int)
     """An entry for each recipient; who is named twice has one."""
     unique: dict[str, Recipient | None] = {str(recipient): recipient for recipient in recipients} or {EVERYBODY: None}
     return [Entry(at, recipient, name, state, now, since=now) for at, (name, recipient) in enumerate(unique.items())]
+
+
+def await_approval(entries: Iterable[Entry], groups: Collection[Recipient], now: int) -> None:
+    """Those of these groups wait until an admin has let the account in."""
+    for entry in entries:
+        if entry.recipient in groups:
+            entry.move(DeliveryState.PARKED, now, GROUP_APPROVAL)
 
 
 def from_rows(message: MessageRow, rows: Iterable[RecipientRow]) -> Outgoing:

@@ -27,8 +27,8 @@ from signal_courier.messaging.outbox_evidence import EARLY_MS, Evidence
 from signal_courier.messaging.outbox_message import ENGINE, Entry, Outgoing, apply_answer, apply_error, give_up, parts_of, target_of
 from signal_courier.messaging.pace import Pace, pause_after
 from signal_courier.model.errors import InvalidValue
-from signal_courier.model.outbox import RATE_LIMIT, UNTRUSTED, DeliveryState
-from signal_courier.model.recipients import Number
+from signal_courier.model.outbox import GROUP_APPROVAL, RATE_LIMIT, UNTRUSTED, DeliveryState
+from signal_courier.model.recipients import GroupId, Number
 from signal_courier.store.errors import StoreError
 from signal_courier.store.outbox import OutboxTable
 
@@ -65,6 +65,8 @@ class QueueOptions:
     """The same while signal-cli is not there."""
     limit_pause: tuple[float, float] = (900.0, 3600.0)
     """The same after a rate limit whose end Signal did not tell."""
+    approval_pause: tuple[float, float] = (10.0, 300.0)
+    """The same for looking whether a group has let the account in; whatever comes from the group says so at once."""
     trust_pause: float = 900.0
     """How often an untrusted identity is tried again, should somebody have trusted it elsewhere."""
 
@@ -112,6 +114,8 @@ class Queue:
         """The open ones, by number."""
         self._parts: dict[int, list[_Part]] = {}
         self._lanes: dict[tuple[str, str], deque[_Part]] = {}
+        self.awaited: set[tuple[str, GroupId]] = set()
+        """Accounts, and groups that have yet to let them in."""
         self._parked: set[tuple[str, str]] = set()
         """Lanes whose first one is parked, and with it all others."""
         self._due: list[tuple[float, int, _Part]] = []
@@ -228,6 +232,8 @@ class Queue:
         for lane in part.lanes:
             self._lanes.setdefault(lane, deque()).append(part)
         self._watch_end(part)
+        if isinstance(group := part.entries[0].recipient, GroupId) and part.entries[0].reason == GROUP_APPROVAL:
+            self.awaited.add((part.message.account, group))
         self._consider(part)
         for lane in part.lanes:
             if self._lanes[lane][0] is part:
@@ -358,6 +364,10 @@ class Queue:
                     self._give_up_behind(lane, ENGINE)
             self._postpone(part, pause_after(part.failures, first=_ENGINE_LOOK[0], longest=_ENGINE_LOOK[1]))
             return
+        if not message.once and not await self._may_enter(part):
+            part.failures += 1
+            self._postpone(part, pause_after(part.failures, first=self._options.approval_pause[0], longest=self._options.approval_pause[1]))
+            return
         before = [(entry.state, entry.reason, entry.tokens, entry.until) for entry in entries]
         for entry in entries:
             entry.move(DeliveryState.SENDING, now)
@@ -390,6 +400,19 @@ class Queue:
         else:
             changed = apply_answer(message, entries, answer, self._clock.now_ms())
         await self._conclude(part, changed)
+
+    async def _may_enter(self, part: _Part) -> bool:
+        """Whether the account is in the group, for a message that waits for that."""
+        account, entry = part.message.account, part.entries[0]
+        if entry.reason != GROUP_APPROVAL or not isinstance(entry.recipient, GroupId):
+            return True
+        try:
+            if not await self._delivery.is_member(account, entry.recipient):
+                return False
+        except EngineError:
+            return False
+        self.awaited.discard((account, entry.recipient))
+        return True
 
     def _postpone(self, part: _Part, seconds: float) -> None:
         part.busy, part.due = False, asyncio.get_running_loop().time() + seconds

@@ -22,7 +22,7 @@ class DeliveryState(enum.StrEnum):
     SENDING = "sending"
     """Handed to signal-cli, which has not answered yet; or being looked into after a crash."""
     PARKED = "parked"
-    """Waits for somebody to act: `rate_limit` (a challenge, with its tokens) or `untrusted_identity`."""
+    """Waits for somebody to act: `rate_limit` (a challenge, with its tokens), `untrusted_identity` or `group_approval` (an admin)."""
     SENT = "sent"
     DELIVERED = "delivered"
     READ = "read"
@@ -57,6 +57,7 @@ RANK: Final[Mapping[DeliveryState, int]] = {
 
 RATE_LIMIT: Final = "rate_limit"
 UNTRUSTED: Final = "untrusted_identity"
+GROUP_APPROVAL: Final = "group_approval"
 """Reasons for which a recipient is parked."""
 
 
@@ -84,7 +85,7 @@ class Parked(msgspec.Struct, kw_only=True, frozen=True):
     """What an account's messages wait for, until somebody acts."""
 
     reason: str
-    """`rate_limit` or `untrusted_identity`."""
+    """`rate_limit`, `untrusted_identity` or `group_approval`."""
     recipients: Sequence[str] = ()
     """To whom: UUIDs, else as the outbox spells them."""
     tokens: Sequence[str] = ()

@@ -17,6 +17,7 @@ from signal_courier.http.tables import TABLES
 from signal_courier.model.errors import InvalidValue
 from signal_courier.model.message_ids import message_id, parse_message_id
 from signal_courier.model.outbox import DeliveryState, MessageStatus
+from tests.fakes.daemon import Failure
 from tests.fakes.gateway import Client, Gateway, gateway
 from tests.fakes.served import Service, served
 
@@ -145,9 +146,51 @@ async def test_a_known_group_is_found_by_its_link_and_another_is_joined(service:
     service.daemon.on("joinGroup", lambda _: {"groupId": GROUP, "timestamp": 1, "results": []})
     assert (await service.post("/api/v1/" + PATH, body)).status == 200
     assert (await service.daemon.next_call("joinGroup")).params["uri"] == INVITE
+
+
+async def state_of(service: Service, identifier: str, *states: str, **headers: str) -> dict[str, Any]:
+    async with asyncio.timeout(10):
+        while (found := (await service.get(f"/api/v2/messages/{identifier}", **headers)).json)["state"] not in states:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    return dict(found)
+
+
+async def test_what_is_for_a_group_that_has_yet_to_let_the_device_in_waits_and_goes_when_it_does(house: Gateway) -> None:
+    service, token = house.service, await house.token()
+    admin = {"Authorization": house.admin.authorization or ""}
+    commands = service.courier.commands
+    made = await commands.update_group(cast.HOME, name="Club", member=[cast.ECHO], link="enabled-with-approval")
+    (club,) = (group for group in await commands.list_groups(cast.HOME) if group.id == made.group_id)
+    path, body = "devices/4915100000002/message", {"group_url": club.group_invite_link, "platform": "signal"}
+    first = (await token.ask("POST", path, body | {"text": "first"})).json
+    second = (await token.ask("POST", path, body | {"text": "second"})).json
+    assert (first["message"], second["message"]) == (QUEUED, QUEUED)
+    for one in (first, second):
+        told = await state_of(service, one["id"], "parked", **admin)
+        assert told["recipients"][0]["reason"] == "group_approval"
+    accounts = (await service.get("/api/v2/accounts", **admin)).json["accounts"]
+    (problem,) = next(one["problems"] for one in accounts if one["number"] == cast.SECOND)
+    assert problem["type"] == "urn:signal-courier:problem:group-approval"
+    await commands.update_group(cast.HOME, group_id=club.id, member=[cast.SECOND])
+    sent = [await state_of(service, one["id"], "sent", "delivered", "read", **admin) for one in (first, second)]
+    assert sent[0]["timestamp"] < sent[1]["timestamp"]
+
+
+async def test_who_asked_before_waits_for_the_group_that_was_asked_and_is_told_where_that_is_not_known(service: Service) -> None:
+    body = {"group_url": INVITE, "platform": "signal", "text": "Hello group!"}
+    asked = {"id": GROUP, "isMember": False, "requestingMembers": [{"number": "+4915100000001"}]}
     service.daemon.on("joinGroup", lambda _: {"groupId": GROUP, "onlyRequested": True, "timestamp": 1, "results": []})
-    pending = await service.post("/api/v1/" + PATH, body)
-    assert (pending.status, pending.error) == (409, "The group's admins have to let this device in first; send again then")
+    fresh = (await service.post("/api/v1/" + PATH, body)).json
+    assert (await state_of(service, fresh["id"], "parked"))["recipients"][0]["reason"] == "group_approval"
+    service.daemon.on("joinGroup", Failure(-1, "Pending admin approval: You have already requested to join the group."))
+    unknown = await service.post("/api/v1/" + PATH, body)
+    assert (unknown.status, unknown.error) == (
+        409, "The group's admins have to let this device in first, as it has asked before; send again then",
+    )  # fmt: skip
+    service.daemon.on("listGroups", lambda _: [asked])
+    again = (await service.post("/api/v1/" + PATH, body)).json
+    assert (await state_of(service, again["id"], "parked"))["recipients"][0]["reason"] == "group_approval"
+    assert service.asked("send") == []
 
 
 async def test_a_key_sends_once_as_json_and_as_a_form_whatever_its_boundary(house: Gateway) -> None:

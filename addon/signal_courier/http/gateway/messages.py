@@ -1,6 +1,7 @@
 """`/api/v1/devices/{device_id}/message`: one message to people or groups, through the outbox."""
 
 import re
+from collections.abc import Sequence
 from pathlib import PurePath
 from typing import Annotated, Final
 
@@ -10,6 +11,8 @@ from msgspec import Meta
 
 from signal_courier.access.reach import Reach
 from signal_courier.access.scopes import Scope
+from signal_courier.engine.answers import Group
+from signal_courier.engine.errors import JoinPending
 from signal_courier.http.answers import json_answer
 from signal_courier.http.call import Call, decode_again
 from signal_courier.http.faces import Face
@@ -28,7 +31,7 @@ routes = RouteTable("Gateway", face=Face.GATEWAY)
 _INVITE: Final = re.compile(r"(?:https://signal\.group/|sgnl://signal\.group/)#[A-Za-z0-9_-]{20,400}=*")
 _DIGITS: Final = re.compile(r"[0-9]{5,20}")
 _MOST: Final = 200
-_PENDING: Final = "The group's admins have to let this device in first; send again then"
+_PENDING: Final = "The group's admins have to let this device in first, as it has asked before; send again then"
 
 
 class MessageToSend(msgspec.Struct, kw_only=True):
@@ -66,7 +69,7 @@ class MessageQueued(msgspec.Struct):
 async def send_gateway_message(call: Call[MessageToSend, None]) -> web.StreamResponse:
     """Queue a message.
 
-    It is tried for 24 hours; what Signal refuses for the moment waits.
+    It is tried for 24 hours; what Signal refuses for the moment waits, and so does what is for a group whose admins have to let the device in.
     """
     body = call.body
     account = await account_of(call, decode_again(call.path["device_id"]))
@@ -78,7 +81,8 @@ async def send_gateway_message(call: Call[MessageToSend, None]) -> web.StreamRes
     if isinstance(body.file, Upload) and call.request.content_type.startswith("multipart/"):
         _check_extension(body.file)
     message = Message(text=body.text, quote=await _quote(call, account, body.reply_id))
-    recipients = await _groups(call, account, body.group_url) if body.group_url.strip() else _contacts(body.contact)
+    call.terms = call.terms or Terms()
+    recipients = await _groups(call, account, body.group_url, call.terms) if body.group_url.strip() else _contacts(body.contact)
     call.check_recipients(recipients)
     if body.file is None:
         return await _queue(call, account, recipients, message)
@@ -88,7 +92,8 @@ async def send_gateway_message(call: Call[MessageToSend, None]) -> web.StreamRes
 
 
 async def _queue(call: Call[MessageToSend, None], account: str, recipients: list[Recipient], message: Message) -> web.StreamResponse:
-    terms = call.terms = call.terms or Terms()
+    assert call.terms is not None
+    terms = call.terms
     terms.respond_async = True
     try:
         await call.send(account, recipients, message)
@@ -106,8 +111,8 @@ def _contact(text: str) -> Recipient:
     return parse_recipient("+" + text if _DIGITS.fullmatch(text) else text, field="contact")
 
 
-async def _groups(call: Call[MessageToSend, None], account: str, listed: str) -> list[Recipient]:
-    """The groups that links lead to; others are joined. Raises `Refusal` where that must be allowed first."""
+async def _groups(call: Call[MessageToSend, None], account: str, listed: str, terms: Terms) -> list[Recipient]:
+    """The groups that links lead to; others are joined. The terms note those whose admins have to allow that first."""
     links = _split(listed, "group_url")
     for link in links:
         if not _INVITE.fullmatch(link):
@@ -115,24 +120,38 @@ async def _groups(call: Call[MessageToSend, None], account: str, listed: str) ->
     all_groups = await call.services.commands.list_groups(account)
     known = {_secret(group.group_invite_link): group for group in all_groups if group.group_invite_link}
     groups: list[Recipient] = []
+    awaited: list[Recipient] = []
     for link in dict.fromkeys(links):
         group = known.get(_secret(link))
         if group is not None and group.is_member:
             groups.append(parse_group_id(group.id, field="group_url"))
             continue
         if group is not None and group.requesting_members:
-            raise Refusal(_PENDING, 409)
+            groups.append(parse_group_id(group.id, field="group_url"))
+            awaited.append(groups[-1])
+            continue
         call.check_everybody()
-        groups.append(await _join(call, account, link))
+        joined, pending = await _join(call, account, link, all_groups)
+        groups.append(joined)
+        awaited += [joined] if pending else []
+    terms.awaited = awaited
     return groups
 
 
-async def _join(call: Call[MessageToSend, None], account: str, link: str) -> GroupId:
-    joined = await call.services.commands.join_group(account, uri=link)
+async def _join(call: Call[MessageToSend, None], account: str, link: str, known: Sequence[Group]) -> tuple[GroupId, bool]:
+    """Join a group, and whether its admins have to allow that first. Raises `Refusal` where it is asked for already, and not known which."""
+    try:
+        joined = await call.services.commands.join_group(account, uri=link)
+    except JoinPending as error:
+        # Signal does not say which group it is: the one of those asked for, where there is only one.
+        asked = [group.id for group in known if not group.is_member and group.requesting_members]
+        if len(asked) != 1:
+            raise Refusal(_PENDING, 409) from error
+        return parse_group_id(asked[0], field="group_url"), True
     call.services.conversations.forget(account)
-    if joined.only_requested or joined.group_id is None:
+    if joined.group_id is None:
         raise Refusal(_PENDING, 409)
-    return parse_group_id(joined.group_id, field="group_url")
+    return parse_group_id(joined.group_id, field="group_url"), joined.only_requested
 
 
 def _secret(link: str) -> str:

@@ -22,7 +22,7 @@ from signal_courier.http.services import Services
 from signal_courier.messaging.account_states import AccountReport, Concern
 from signal_courier.messaging.figures import AccountFigures
 from signal_courier.model.errors import InvalidValue, MissingThing
-from signal_courier.model.outbox import UNTRUSTED, Parked
+from signal_courier.model.outbox import GROUP_APPROVAL, UNTRUSTED, Parked
 
 routes = RouteTable("Accounts", face=Face.NATIVE)
 
@@ -77,6 +77,8 @@ def _problem_of(parked: Parked, account: str) -> ProblemDetails:
     """What somebody has to do, so that messages go on."""
     if parked.reason == UNTRUSTED:
         return problem("untrusted-identity", "Messages wait until it is trusted.", account=account, recipients=parked.recipients)
+    if parked.reason == GROUP_APPROVAL:
+        return problem("group-approval", "Messages wait until an admin agrees.", account=account, recipients=parked.recipients)
     return problem(
         "rate-limited",
         "Messages wait until the limit is over.",

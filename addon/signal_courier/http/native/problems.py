@@ -99,6 +99,10 @@ KINDS: Final = _kinds(
         advice="Compare the safety number with the person, then trust it.",
     ),
     Kind(
+        name="group-approval", title="An admin has to let the account into the group", status=409, by_person=True,
+        advice="Ask an admin of the group to accept the request to join.",
+    ),
+    Kind(
         name="unlinked", title="The phone has removed this device", status=409, by_person=True,
         advice="Link again, or delete the local data.",
     ),
