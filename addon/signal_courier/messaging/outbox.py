@@ -289,7 +289,9 @@ class Outbox:
         """Take a message: it is on disk when this returns, and sent when its turn comes.
 
         `expires_in`: seconds for which it is tried, 0 = once. `resend`: whether to send it again where it is unknown whether it was sent;
-        `None` = as the setting says. `awaited`: groups among the recipients that have yet to let the account in. Raises `InvalidValue`, `Overloaded` (too many wait), or `StoreError`.
+        `None` = as the setting says. `awaited`: groups that have yet to let the account in.
+
+        Raises `InvalidValue`, `Overloaded` (too many wait), or `StoreError`.
         """
         check_possible(recipients, what)
         if not 0 <= expires_in <= LONGEST:

@@ -12,7 +12,16 @@ from signal_courier.engine.errors import EngineError, SendResult, results_of
 from signal_courier.messaging import outbox_content
 from signal_courier.messaging.delivery import IDENTITY_FAILURE, SUCCESS, Target, split
 from signal_courier.model.messages import Sendable
-from signal_courier.model.outbox import GROUP_APPROVAL, RATE_LIMIT, UNTRUSTED, DeliveryState, MessageStatus, RecipientStatus, message_id, summary
+from signal_courier.model.outbox import (
+    GROUP_APPROVAL,
+    RATE_LIMIT,
+    UNTRUSTED,
+    DeliveryState,
+    MessageStatus,
+    RecipientStatus,
+    message_id,
+    summary,
+)
 from signal_courier.model.recipients import GroupId, Recipient, Username, parse_recipient
 from signal_courier.store.outbox import MessageRow, RecipientRow
 

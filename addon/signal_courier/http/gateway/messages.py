@@ -69,7 +69,7 @@ class MessageQueued(msgspec.Struct):
 async def send_gateway_message(call: Call[MessageToSend, None]) -> web.StreamResponse:
     """Queue a message.
 
-    It is tried for 24 hours; what Signal refuses for the moment waits, and so does what is for a group whose admins have to let the device in.
+    It is tried for 24 hours; what Signal refuses for the moment waits, as does what is for a group that has yet to let the device in.
     """
     body = call.body
     account = await account_of(call, decode_again(call.path["device_id"]))
@@ -139,7 +139,7 @@ async def _groups(call: Call[MessageToSend, None], account: str, listed: str, te
 
 
 async def _join(call: Call[MessageToSend, None], account: str, link: str, known: Sequence[Group]) -> tuple[GroupId, bool]:
-    """Join a group, and whether its admins have to allow that first. Raises `Refusal` where it is asked for already, and not known which."""
+    """Join a group, and whether its admins have to allow that first. Raises `Refusal` where it was asked before and is not known."""
     try:
         joined = await call.services.commands.join_group(account, uri=link)
     except JoinPending as error:
