@@ -59,7 +59,7 @@ def parse_address(text: str) -> Address:
     raise ValueError(f"{text!r}: expected unix:/path or tcp:host:port")
 
 
-async def open_connection[P: asyncio.Protocol](address: Address, protocol: Callable[[], P]) -> P:
+async def open_connection[P: asyncio.BaseProtocol](address: Address, protocol: Callable[[], P]) -> P:
     """Connect; raises `OSError`. Has no deadline of its own."""
     loop = asyncio.get_running_loop()
     if isinstance(address, UnixAddress):

@@ -15,6 +15,11 @@ import time
 _PATIENCE = 5.0
 """Seconds after which signal-cli should have ended; the next service waits for us."""
 _PIECE = 1 << 16
+_NUMBER, _LAST_AT = 21, 21
+"""Where the journal says at which offset its last piece begins: 20 digits and a newline."""
+_MOST = 1 << 18
+"""Bytes of a piece."""
+_RESERVE_SUFFIX = ".reserve"
 
 
 def main(arguments: list[str]) -> None:
@@ -22,12 +27,12 @@ def main(arguments: list[str]) -> None:
     connection, path = int(arguments[0]), arguments[1]
     for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(ignored, signal.SIG_IGN)
-    journal = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    journal = os.open(path, os.O_RDWR | os.O_CLOEXEC)
     fcntl.flock(journal, fcntl.LOCK_EX)
     if os.read(0, 1):
         return
-    os.lseek(journal, 0, os.SEEK_END)
     _hang_up(connection)
+    _pass_over(connection, journal)
     deadline = time.monotonic() + _PATIENCE
     while (left := deadline - time.monotonic()) > 0 and select.select([connection], [], [], left)[0]:
         try:
@@ -38,7 +43,33 @@ def main(arguments: list[str]) -> None:
             return
         if not data:
             return
-        os.write(journal, data)
+        _append(journal, data, path)
+
+
+def _pass_over(connection: int, journal: int) -> None:
+    """The service notes what it finds in the socket before it takes it from there: what it had no time to take is not noted again.
+
+    Leaves the journal at its end.
+    """
+    import socket  # noqa: PLC0415  # as below
+
+    end = os.lseek(journal, 0, os.SEEK_END)
+    begin = os.pread(journal, _NUMBER, _LAST_AT)
+    if not begin[:-1].isdigit() or not 0 < end - int(begin) <= _MOST:
+        return
+    last = os.pread(journal, end - int(begin), int(begin))
+    with contextlib.suppress(OSError), socket.socket(fileno=os.dup(connection)) as same:
+        if same.recv(len(last), socket.MSG_PEEK | socket.MSG_DONTWAIT) == last:
+            same.recv(len(last), socket.MSG_DONTWAIT)
+
+
+def _append(journal: int, data: bytes, path: str) -> None:
+    """Write all of it, on a full disk at the cost of what the journal keeps free for that."""
+    while data:
+        try:
+            data = data[os.write(journal, data) :]
+        except OSError:
+            os.unlink(path + _RESERVE_SUFFIX)  # noqa: PTH108  # pathlib costs memory for as long as the service lives
 
 
 def _hang_up(connection: int) -> None:

@@ -8,6 +8,7 @@ import contextlib
 import logging
 import os
 import re
+import socket
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final, override
 
@@ -71,10 +72,11 @@ _decode_error = msgspec.json.Decoder(RpcError | None).decode
 _ID = re.compile(rb'"id"\s*:\s*"?(\d{1,15})')
 
 
-class RpcConnection(asyncio.Protocol):
+class RpcConnection(asyncio.BufferedProtocol):
     """Calls and notifications over one open connection; of no use any more once it is lost.
 
-    Make one with `connect`. Not thread-safe; everything happens on the event loop.
+    Make one with `connect`. Not thread-safe; everything happens on the event loop. With a journal, what comes is looked at first and taken
+    from the socket once it is noted: a kill at any moment finds it in one of the two places.
     """
 
     def __init__(self, sink: EnvelopeSink, journal: Journal | None = None) -> None:
@@ -86,6 +88,13 @@ class RpcConnection(asyncio.Protocol):
         self._lost: asyncio.Future[None] = self._loop.create_future()
         self._last_id = 0
         self._calls: dict[int, tuple[asyncio.Future[msgspec.Raw], float, str]] = {}
+        self._space = memoryview(bytearray(_READ_SIZE))
+        self._peeking: socket.socket | None = None
+        """A second handle of the connection, to look at what comes."""
+        self._peeked = b""
+        """What was looked at, and is taken from the socket next."""
+        self._noting = False
+        """Whether what was looked at is in the journal."""
         self._outgoing: list[bytes] = []
         self._writable = asyncio.Event()
         self._writable.set()
@@ -192,6 +201,8 @@ class RpcConnection(asyncio.Protocol):
         self._quick_ack = quick_ack(transport)
         if self._journal is not None:
             self._journal.begin()
+            sock = transport.get_extra_info("socket")
+            self._peeking = socket.socket(fileno=os.dup(sock.fileno())) if sock is not None else None
 
     @override
     def pause_writing(self) -> None:
@@ -206,10 +217,13 @@ class RpcConnection(asyncio.Protocol):
     @override
     def connection_lost(self, exc: Exception | None) -> None:
         """Called by asyncio: take what the daemon managed to write, then fail everything that waits."""
+        if self._peeking is not None:
+            self._peeking.close()
+            self._peeking = None
         for data in self._last_gasp():
-            self.data_received(data)
+            self.take(data)
         if self._incoming and self._incoming[-1].endswith(b"}"):
-            self.data_received(b"\n")  # signal-cli writes the newline by itself, and did not come to it any more
+            self.take(b"\n")  # signal-cli writes the newline by itself, and did not come to it any more
         if not self._lost.done():
             self._lost.set_result(None)
         if self._alarm is not None:
@@ -242,15 +256,47 @@ class RpcConnection(asyncio.Protocol):
     # -- what comes in
 
     @override
-    def data_received(self, data: bytes) -> None:
-        """Called by asyncio with any piece of the stream."""
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Called by asyncio before it reads: where to, and not more than was noted."""
+        if self._peeking is None:
+            return self._space
+        try:
+            data = self._peeking.recv(_READ_SIZE, socket.MSG_PEEK)
+        except OSError:  # asyncio meets the same when it reads
+            return self._space
+        if not data:
+            return self._space[:1]
+        self._peeked = data
+        self._note(data)
+        return self._space[: len(data)]
+
+    @override
+    def buffer_updated(self, nbytes: int) -> None:
+        """Called by asyncio when it has read."""
+        peeked, self._peeked = self._peeked, b""
+        if not peeked:
+            self.take(bytes(self._space[:nbytes]))
+            return
+        if nbytes < len(peeked) and self._noting and self._journal is not None:
+            self._journal.forget(len(peeked) - nbytes)
+        self._read(peeked[:nbytes])
+
+    def take(self, data: bytes) -> None:
+        """Take a piece of the stream, of any size, that is out of the socket already."""
+        self._note(data)
+        self._read(data)
+
+    def _note(self, data: bytes) -> None:
+        """Keep a piece in the journal. Answers that came whole need none; whoever asked is gone with us."""
+        self._noting = self._journal is not None and (bool(self._incoming) or b'"receive"' in data or not data.endswith(b"\n"))
+        if self._noting and self._journal is not None:
+            self._journal.append(data)
+
+    def _read(self, data: bytes) -> None:
         if self._quick_ack is not None:
             self._quick_ack()
         end = data.rfind(b"\n")
-        # Answers that came whole need no journal; whoever asked is gone with us.
-        journal = self._journal if self._incoming or b'"receive"' in data or end + 1 < len(data) else None
-        if journal is not None:
-            journal.append(data)
+        journal = self._journal if self._noting else None
         if end < 0:
             self._keep(data)
             return

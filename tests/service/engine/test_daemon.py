@@ -133,7 +133,7 @@ async def test_it_starts_answers_and_stops(engines: Engines, options: EngineOpti
     assert time.monotonic() - begun < 10
     assert not is_running(pid)
     assert engine.status.state is EngineState.STOPPED
-    assert sorted(path.name for path in options.run_dir.iterdir()) == ["lock", "tmp"]
+    assert sorted(path.name for path in options.run_dir.iterdir()) == ["lock", "tmp", "unstored.reserve"]
     with pytest.raises(EngineUnavailable):
         await engine.call("version", {})
 

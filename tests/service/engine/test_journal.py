@@ -11,6 +11,7 @@ import pytest
 
 from signal_courier.engine import journal as module
 from signal_courier.engine.journal import HEADER, Journal, kept
+from tests.fakes.disk import fill, small_disk
 
 LINES = [b'{"method":"receive","params":{"n":%d}}' % number for number in range(5)]
 
@@ -105,6 +106,55 @@ def test_too_much_is_not_kept_and_afterwards_it_is_again(path: Path, monkeypatch
     assert reopened(path) == LINES[:1]
 
 
+def test_what_was_kept_before_there_was_too_much_stays(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    journal = filled(path, LINES[:2])
+    monkeypatch.setattr(module, "LIMIT", 100)
+    journal.append(b"x" * 50 + LINES[2][:10])
+    journal.append(LINES[2][10:] + b"\n")
+    journal.took(50 + len(LINES[2]) + 1, report=True)
+    assert reopened(path) == LINES[:2]
+    journal.stored(1)
+    assert reopened(path) == LINES[1:2]
+
+
+def test_the_file_begins_anew_between_two_lines_only(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else what comes after would not be found where it is said to be."""
+    journal = filled(path, LINES[:1])
+    monkeypatch.setattr(module, "LIMIT", 100)
+    journal.append(b"x" * 100)
+    journal.stored(1)
+    monkeypatch.setattr(module, "LIMIT", 1000)
+    journal.append(b"x\n")
+    journal.took(102, report=True)
+    journal.stored(1)
+    for line in LINES:
+        journal.append(line + b"\n")
+        journal.took(len(line) + 1, report=True)
+    journal.stored(2)
+    assert reopened(path) == LINES[2:]
+
+
+async def test_a_full_disk_still_has_room_for_what_cannot_be_stored(tmp_path: Path) -> None:
+    async with small_disk(tmp_path / "disk", 8) as disk:
+        journal = filled(disk / "unstored", LINES)
+        ballast = fill(disk)
+        long = b'{"method":"receive","params":{"n":"%s"}}' % (b"x" * 200_000)
+        for _ in range(10):
+            journal.append(long + b"\n")
+            journal.took(len(long) + 1, report=True)
+        assert reopened(disk / "unstored") == [*LINES, *[long] * 10]
+        fill(disk)  # now there is none left
+        journal.append(long + b"\n")
+        journal.took(len(long) + 1, report=True)
+        journal.stored(3)
+        assert reopened(disk / "unstored") == [*LINES[3:], *[long] * 10], "what is in the file stays, and is in it whole"
+        ballast.unlink()
+        journal.stored(13)
+        journal.append(LINES[0] + b"\n")
+        journal.took(len(LINES[0]) + 1, report=True)
+        assert reopened(disk / "unstored") == LINES[:1]
+
+
 def test_garbage_in_the_file_is_no_reason_not_to_start(path: Path) -> None:
     path.write_bytes(os.urandom(200).replace(b"\n", b" "))
     Journal(path).open()
@@ -125,6 +175,29 @@ async def test_the_keeper_reads_on_when_the_service_is_gone(path: Path) -> None:
         theirs.shutdown(socket.SHUT_RDWR)
         assert await asyncio.to_thread(reopened, path) == LINES[:3]
     del journal
+
+
+@pytest.mark.parametrize("taken", [True, False], ids=["taken", "not taken"])
+async def test_what_was_noted_right_before_a_kill_is_there_once(path: Path, taken: bool) -> None:
+    """The service notes what it sees in the socket, and takes it then; the kill may come in between."""
+    seen = LINES[1] + b"\n" + LINES[2][:7]
+    journal = filled(path, LINES[:1])
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        service = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-c", _SERVICE, str(ours.fileno()), str(path)), pass_fds=(ours.fileno(),), stdout=asyncio.subprocess.PIPE
+        )
+        assert service.stdout is not None
+        await asyncio.wait_for(service.stdout.readline(), 10)
+        theirs.sendall(seen)
+        journal.append(seen)
+        if taken:
+            assert ours.recv(len(seen)) == seen
+        service.kill()
+        await service.wait()
+        theirs.sendall(LINES[2][7:] + b"\n")
+        theirs.shutdown(socket.SHUT_RDWR)
+        assert await asyncio.to_thread(reopened, path) == LINES[:3]
 
 
 async def test_the_keeper_takes_nothing_while_the_service_lives_and_ends_with_the_connection(path: Path) -> None:

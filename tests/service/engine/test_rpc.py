@@ -241,7 +241,7 @@ async def test_lines_may_be_cut_anywhere(daemon: FakeDaemon, connection: RpcConn
     line = b'{"jsonrpc":"2.0","method":"receive","params":{"subscription":0,"result":%s}}\n' % frame
     stream = line * 20
     for start in range(0, len(stream), 97):
-        connection.data_received(stream[start : start + 97])
+        connection.take(stream[start : start + 97])
     assert sink == [frame] * 20
 
 

@@ -150,6 +150,28 @@ async def test_twenty_kills_lose_nothing_at_all_where_the_service_runs_signal_cl
     assert list(dict.fromkeys(received)) == list(range(total)), "lost or reordered"
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+async def test_kills_in_the_middle_of_a_flood_lose_nothing(tmp_path: Path) -> None:
+    """Hundreds of messages come with one reading of the socket: a kill finds them there or in the journal."""
+    dice = random.Random(22)
+    burst, kills = 3000, 8
+    async with FakeDaemon(accounts=[ANN]) as daemon:
+        await daemon.listen_unix(tmp_path / "d.sock")
+        for life in range(kills):
+            async with Service.running(tmp_path, tmp_path / "d.sock") as service:
+                await daemon.wait_subscribed(20)
+                for number in range(life * burst, (life + 1) * burst):
+                    daemon.notify_raw(frame_of(ANN, number), ANN)
+                await asyncio.sleep(dice.uniform(0, 0.05))
+                await daemon.flushed()
+                service.process.kill()
+                await service.process.wait()
+        async with Service.running(tmp_path, tmp_path / "d.sock") as service, Listener.connect(service.port, ANN) as listener:
+            received = list(map(number_of, await listener.frames(burst * kills)))
+    assert received == list(range(burst * kills))
+
+
 def _check_order(received: list[int], lives: list[int]) -> int:
     """Within a life every message comes once and in order; a new life may repeat the last few. Gives how many were repeated."""
     again = 0
