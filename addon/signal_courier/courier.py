@@ -190,6 +190,7 @@ class Courier:
 
     async def stop(self) -> None:
         """Stop within 5 s: first no new requests, then signal-cli, then the database."""
+        self.database.hurry()
         await self.announcer.stop()
         self.receiving.release()
         await self.link_sessions.stop()

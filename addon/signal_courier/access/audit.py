@@ -32,6 +32,8 @@ class AuditLog:
         self._waiting: list[AuditRow] = []
         self._refused: Counter[tuple[str, int]] = Counter()
         self._lost = 0
+        self._stuck = False
+        """Whether the last attempt to write failed."""
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -73,8 +75,12 @@ class AuditLog:
         try:
             await self.table.add(rows)
         except StoreError as error:
-            _LOGGER.warning("The audit log cannot be written: %s", error)
+            if not self._stuck:
+                _LOGGER.warning("The audit log cannot be written: its lines wait (%s)", error)
+            self._stuck = True
             self._waiting = (rows + self._waiting)[:_WAITING]
+            return
+        self._stuck = False
         if self._lost:
             _LOGGER.warning("%d lines of the audit log were lost: they could not be written in time", self._lost)
             self._lost = 0

@@ -11,7 +11,7 @@ from signal_courier.engine import errors
 from signal_courier.http.answers import json_answer, text_answer
 from signal_courier.messaging.outbox import KeyReused
 from signal_courier.model.errors import InvalidValue, MissingThing, Overloaded, TooLarge
-from signal_courier.store.errors import StoreBusy
+from signal_courier.store.errors import StoreBusy, StoreFull
 
 _LOGGER = logging.getLogger(__name__)
 _FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -181,7 +181,7 @@ def answer_to(
         case KeyReused():
             return problem(f"Couldn't process request - {KEY_REUSED}", 422)
         case StoreBusy():
-            answer = problem(str(error), 503)
+            answer = problem(str(error), 507 if isinstance(error, StoreFull) else 503)
             answer.headers["Retry-After"] = "5"
             return answer
         case _:

@@ -25,6 +25,8 @@ _LOGGER = logging.getLogger(__name__)
 UNKNOWN_ACCOUNT = ""
 """Frames that name no account, where more than one (or none) is known; kept, but delivered to nobody."""
 _NOWHERE = Place(UNKNOWN_ACCOUNT)
+_STUCK = 2.0
+"""Seconds that a commit may take before the engine is asked to pause: what Signal still has is safest there."""
 _RETRY_PAUSE = (0.1, 5.0)
 """First and longest pause, in seconds, after a commit that failed."""
 
@@ -109,9 +111,7 @@ class Inbox:
             self.on_read(account, place.read)
         self._bytes += len(frame)
         if not self._paused and (len(self._pending) > self._limits.high_frames or self._bytes > self._limits.high_bytes):
-            self._paused = True
-            _LOGGER.warning("%d messages wait to be stored: asking signal-cli to wait", len(self._pending))
-            self._source.pause()
+            self._pause()
         self._empty.clear()
         self._wake.set()
 
@@ -135,12 +135,15 @@ class Inbox:
         await self._empty.wait()
 
     async def drain(self, timeout: float) -> None:
-        """Wait until everything is committed, at most that many seconds; what is left then is logged as lost."""
+        """Wait until everything is committed, at most that many seconds; what is left then waits in the engine's journal, if at all."""
         try:
             async with asyncio.timeout(timeout):
                 await self._empty.wait()
         except TimeoutError:
-            _LOGGER.error("%d received messages could not be stored before the stop and are lost", len(self._pending))  # noqa: TRY400
+            _LOGGER.error(  # noqa: TRY400
+                "%d received messages could not be stored before the stop; the next start tries, as far as they could be noted",
+                len(self._pending),
+            )
 
     def _next_job(self) -> list[NewEnvelope]:
         job: list[NewEnvelope] = []
@@ -155,13 +158,23 @@ class Inbox:
     async def _commit(self, job: list[NewEnvelope]) -> int:
         """Commit, however long it takes; the frames stay pending meanwhile."""
         pause, longest = _RETRY_PAUSE
-        while True:
-            try:
-                return await self._table.insert_many(job)
-            except StoreError as error:
-                _LOGGER.error("%d received messages wait, as they cannot be stored: %s", len(self._pending), error)  # noqa: TRY400
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, longest)
+        stuck = asyncio.get_running_loop().call_later(_STUCK, self._pause)
+        try:
+            while True:
+                try:
+                    return await self._table.insert_many(job)
+                except StoreError as error:
+                    _LOGGER.error("%d received messages wait, as they cannot be stored: %s", len(self._pending), error)  # noqa: TRY400
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, longest)
+        finally:
+            stuck.cancel()
+
+    def _pause(self) -> None:
+        if not self._paused:
+            self._paused = True
+            _LOGGER.warning("%d messages wait to be stored: asking signal-cli to wait", len(self._pending))
+            self._source.pause()
 
     def _resume_if_low(self) -> None:
         if self._paused and len(self._pending) <= self._limits.high_frames // 2 and self._bytes <= self._limits.high_bytes // 2:

@@ -152,6 +152,7 @@ class Outbox:
         self._clock = clock or GuardedClock()
         self._delivery = delivery
         self._files = files
+        self._database = database
         self._table = OutboxTable(database)
         self._evidence = Evidence()
         self._queue = Queue(
@@ -352,13 +353,15 @@ class Outbox:
     # -- looking
 
     async def noted(self) -> None:
-        """Wait until everything that was sent so far is in the store. Raises `StoreError`."""
-        await self._history.flush()
+        """Wait until everything that was sent so far is in the store; where nothing can be written, that is not waited for."""
+        if self._database.trouble is None:
+            with contextlib.suppress(StoreError):
+                await self._history.flush()
 
     async def get(self, identifier: str) -> MessageStatus:
         """What there is to tell about a message. Raises `MissingThing`."""
         number = _number(identifier)
-        await self._history.flush()
+        await self.noted()
         for message, rows in await self._table.get([number]):
             return status_of(message, rows)
         raise MissingThing("id", f"There is no message '{identifier}'")
@@ -374,7 +377,7 @@ class Outbox:
     ) -> list[MessageStatus]:
         """The newest messages first. `conversation`: names of the recipient; `before`: a message's id. Raises `MissingThing`."""
         names = [conversation] if isinstance(conversation, str) else conversation or ()
-        await self._history.flush()
+        await self.noted()
         found = await self._table.newest(
             account=account,
             conversations=list(names),
@@ -430,7 +433,7 @@ class Outbox:
         if number in self._queue.messages:
             self._queue.hurry(number)
             return await self.get(identifier)
-        await self._history.flush()
+        await self.noted()
         for message_row, rows in await self._table.get([number]):
             await self._revive(from_rows(message_row, rows))
             return await self.get(identifier)

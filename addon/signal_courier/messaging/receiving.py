@@ -62,6 +62,7 @@ class Receiving:
         self._engine = engine
         self._options = options
         self._clock = clock or GuardedClock()
+        self._database = database
         self._table = InboxTable(database)
         self._consumers = ConsumerTable(database)
         self.feed = Feed(self._table)
@@ -102,6 +103,12 @@ class Receiving:
             parts.append(ReceiveSchedule(options.schedule, self.fetch_as_scheduled).run)
         for run in parts:
             self._own(_keep_running(run))
+
+    @property
+    def trouble(self) -> str | None:
+        """Why what is received cannot be stored now; `None` where it can."""
+        trouble = self._database.trouble
+        return "too much waits" if trouble is None and self.inbox.paused else trouble
 
     def release(self) -> None:
         """Let go of the clients: live sockets and waiting requests end. Call before the HTTP server is stopped."""

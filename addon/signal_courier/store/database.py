@@ -24,6 +24,10 @@ QUEUE_LIMIT = 4096
 """Write jobs that may wait; the next caller waits for a place."""
 WRITE_DEADLINE = 30.0
 """Seconds after which a write that cannot be done is given up, unless the caller says otherwise."""
+LASTING_TROUBLE = 5.0
+"""Seconds after which trouble is not likely to pass within a request."""
+SHORT_DEADLINE = 2.0
+"""The deadline of a write (but of one that has none) while trouble lasts, or when the service stops."""
 OPEN_DEADLINE, READ_DEADLINE = 10.0, 10.0
 """Seconds for which a lock of another program is waited out."""
 BUSY_TIMEOUT_MS = 250
@@ -31,6 +35,8 @@ BUSY_TIMEOUT_MS = 250
 RETRY_PAUSE = 0.05
 """Seconds between attempts to open or to read."""
 READERS = 2
+_ROOM = 256 * 1024
+"""Bytes of free space below which a disk counts as full."""
 
 
 class Database:
@@ -45,6 +51,7 @@ class Database:
         self._reader_connections: list[sqlite3.Connection] = []
         self._local = threading.local()
         self._closing = threading.Event()
+        self._hurried = False
 
     async def open(self) -> Self:
         """Open or make the file, and bring its schema up to date.
@@ -59,13 +66,16 @@ class Database:
         """Do `work` in a transaction and give its result once that is committed.
 
         A piece of work that raises is undone alone, and raises here (SQLite's errors as `StoreError`). While the database cannot be
-        written (locked, disk full) the work waits; after `deadline` seconds it ends with `StoreBusy`, with `None` it waits as long as the
-        database is open. Cancelling the caller does not undo the work. It may be tried several times: it must change nothing else.
+        written (locked, disk full) the work waits; after `deadline` seconds (fewer, where that has been so for a while) it ends with
+        `StoreBusy`, with `None` it waits as long as the database is open. Cancelling the caller does not undo the work. It may be tried
+        several times: it must change nothing else.
         """
-        expires = float("inf") if deadline is None else time.monotonic() + deadline
         await self._places.acquire()
         try:
-            future = self._open_writer().submit(work, expires)
+            writer = self._open_writer()
+            if deadline is not None and deadline > SHORT_DEADLINE and (self._hurried or writer.troubled(LASTING_TROUBLE) is not None):
+                deadline = SHORT_DEADLINE
+            future = writer.submit(work, float("inf") if deadline is None else time.monotonic() + deadline)
         except BaseException:
             self._places.release()
             raise
@@ -78,6 +88,21 @@ class Database:
         """Do `work`, which must only read, beside the writer; it sees every commit that was reported before."""
         self._open_writer()
         return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, work)
+
+    @property
+    def trouble(self) -> str | None:
+        """Why nothing can be written now; `None` where nothing is known to be in the way."""
+        if (trouble := self._writer.troubled() if self._writer is not None else None) is not None:
+            return trouble
+        try:
+            disk = os.statvfs(self.path.parent)
+        except OSError as error:
+            return error.strerror or str(error)
+        return "the disk is full" if disk.f_bavail * disk.f_frsize < _ROOM else None
+
+    def hurry(self) -> None:
+        """The service stops: from now on what cannot be written is not waited for."""
+        self._hurried = True
 
     async def close(self) -> None:
         """Write what waits, then let go of the file; what cannot be written even now ends with `StoreBusy`."""

@@ -9,6 +9,10 @@ class StoreBusy(StoreError):
     """Not possible now: locked by another program, disk full, disk trouble, or the service is stopping. Nothing was lost."""
 
 
+class StoreFull(StoreBusy):
+    """Not possible now, as the disk is full. Nothing was lost."""
+
+
 class StoreCorrupt(StoreError):
     """The file is damaged, or is not a database at all."""
 

@@ -22,6 +22,11 @@ def is_locked(error: sqlite3.Error) -> bool:
     return _code(error) in _LOCKED
 
 
+def is_full(error: sqlite3.Error) -> bool:
+    """There is no space."""
+    return _code(error) == sqlite3.SQLITE_FULL
+
+
 def is_damaged(error: sqlite3.Error) -> bool:
     """The file is not (or no longer) a database."""
     return _code(error) in _DAMAGED

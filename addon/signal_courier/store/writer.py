@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from signal_courier.store.errors import StoreBusy
-from signal_courier.store.trouble import damaged, is_damaged, is_locked, is_passing
+from signal_courier.store.errors import StoreBusy, StoreFull
+from signal_courier.store.trouble import damaged, is_damaged, is_full, is_locked, is_passing
 
 _LOG = logging.getLogger(__name__)
 
@@ -59,8 +59,14 @@ class Writer:
         self._queue: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._closing = threading.Event()
         self._trouble_since: float | None = None
+        self._trouble = ""
         self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
         self._thread.start()
+
+    def troubled(self, seconds: float = 0.0) -> str | None:
+        """Why nothing can be written, where that has been so for so long; may be asked on any thread."""
+        since = self._trouble_since
+        return self._trouble if since is not None and time.monotonic() - since >= seconds else None
 
     def submit(self, work: Work[object], expires: float) -> asyncio.Future[object]:
         """Queue a job; the future ends once it is committed, or has failed. The caller bounds how many wait."""
@@ -177,13 +183,15 @@ class Writer:
             _LOG.debug("%d outcomes of the database found nobody", len(jobs))
 
     def _refuse(self, waiting: list[Job], jobs: Sequence[Job], error: sqlite3.Error) -> None:
+        kind = StoreFull if is_full(error) else StoreBusy
         for job in jobs:
-            job.error = StoreBusy(f"{self._path.name} could not be written in time: {error}")
+            job.error = kind(f"{self._path.name} could not be written in time: {error}")
             job.done = True
         self._report(jobs)
         waiting[:] = [job for job in waiting if not job.done]
 
     def _meet_trouble(self, error: sqlite3.Error) -> None:
+        self._trouble = str(error)
         if self._trouble_since is None:
             self._trouble_since = time.monotonic()
             _LOG.warning("Cannot write to %s (%s): what is to be written is kept and tried again", self._path.name, error)

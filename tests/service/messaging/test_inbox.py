@@ -107,6 +107,22 @@ async def test_frames_wait_in_order_while_the_database_is_locked(inbox: Inbox, t
     assert tap.orders == ["pause", "resume"]
 
 
+async def test_where_nothing_can_be_stored_signal_keeps_its_messages_however_few_wait(
+    inbox: Inbox, table: InboxTable, database: Database, tap: Tap, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("signal_courier.messaging.inbox._STUCK", 0.2)
+    with closing(sqlite3.connect(database.path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        inbox.accept(frame_of(ANN, 1))
+        async with asyncio.timeout(5):
+            while not tap.orders:  # noqa: ASYNC110  # the engine's side, which has no event
+                await asyncio.sleep(0.01)
+        other.execute("ROLLBACK")
+    await asyncio.wait_for(inbox.committed(), 10)
+    assert tap.orders == ["pause", "resume"]
+    assert await stored(table) == [frame_of(ANN, 1)]
+
+
 async def test_frames_wait_in_order_while_the_disk_is_full(inbox: Inbox, table: InboxTable, database: Database) -> None:
     await database.write(lambda connection: connection.execute("PRAGMA max_page_count = 1").fetchone())
     frames = [frame_of(ANN, number) for number in range(900)]

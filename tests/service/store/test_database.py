@@ -14,9 +14,10 @@ from pathlib import Path
 import pytest
 
 from signal_courier.store.database import Database
-from signal_courier.store.errors import SchemaTooNew, StoreBusy, StoreCorrupt, StoreError, StoreInUse
+from signal_courier.store.errors import SchemaTooNew, StoreBusy, StoreCorrupt, StoreError, StoreFull, StoreInUse
 from signal_courier.store.migrations import MIGRATIONS, migrate
 from signal_courier.store.writer import Work
+from tests.fakes.disk import fill, small_disk
 
 
 @pytest.fixture
@@ -40,6 +41,10 @@ async def notes(database: Database) -> list[int]:
     return [row[0] for row in rows]
 
 
+def trouble_of(database: Database) -> str | None:
+    return database.trouble
+
+
 @contextmanager
 def locked_by_another(path: Path) -> Iterator[sqlite3.Connection]:
     """Another program has the write lock."""
@@ -47,17 +52,6 @@ def locked_by_another(path: Path) -> Iterator[sqlite3.Connection]:
         other.execute("BEGIN IMMEDIATE")
         yield other
         other.execute("ROLLBACK")
-
-
-def fill(ballast: Path) -> None:
-    """Write until the disk is full."""
-
-    def write_on() -> None:
-        while True:
-            file.write(b"x" * 4096)
-
-    with ballast.open("wb", buffering=0) as file, pytest.raises(OSError, match="No space"):
-        write_on()
 
 
 async def test_a_result_is_given_once_it_is_committed(database: Database) -> None:
@@ -167,28 +161,38 @@ async def test_what_frees_room_gets_through_while_the_disk_is_full(database: Dat
     assert await asyncio.wait_for(stuck, 5) == 2
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a small disk")
 async def test_a_really_full_disk_delays_and_loses_nothing(tmp_path: Path) -> None:
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mount = await asyncio.create_subprocess_exec("mount", "-t", "tmpfs", "-o", "size=1m", "none", str(disk))
-    if await mount.wait() != 0:
-        pytest.skip("this machine lets nobody mount a tmpfs")
-    try:
+    async with small_disk(tmp_path / "disk", 1) as disk:
         database = await Database(disk / "courier.db").open()
-        ballast = disk / "ballast"
         await database.write(lambda connection: connection.execute("CREATE TABLE notes (n INTEGER PRIMARY KEY, text)"))
-        fill(ballast)
+        ballast = fill(disk)
+        assert trouble_of(database) == "the disk is full", "told before anybody writes"
         writes = [asyncio.ensure_future(database.write(note(number, "x" * 9000), deadline=None)) for number in range(10)]
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(asyncio.shield(asyncio.gather(*writes)), 0.5)
+        with pytest.raises(StoreFull):
+            await database.write(note(99, "x" * 9000), deadline=0.1)
         ballast.unlink()
         assert await asyncio.wait_for(asyncio.gather(*writes), 5) == list(range(10))
         assert await notes(database) == list(range(10))
+        assert trouble_of(database) is None
         await database.close()
-    finally:
-        unmount = await asyncio.create_subprocess_exec("umount", "-l", str(disk))
-        await unmount.wait()
+
+
+async def test_where_trouble_lasts_or_the_service_stops_nobody_waits_long(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("signal_courier.store.database.SHORT_DEADLINE", 0.1)
+    monkeypatch.setattr("signal_courier.store.database.LASTING_TROUBLE", 0.2)
+    with locked_by_another(database.path):
+        with pytest.raises(StoreBusy):
+            await database.write(note(1), deadline=0.5)
+        with pytest.raises(StoreBusy):
+            await asyncio.wait_for(database.write(note(1)), 5)
+        assert trouble_of(database) == "database is locked"
+    await database.write(note(1))
+    assert trouble_of(database) is None
+    database.hurry()
+    with locked_by_another(database.path), pytest.raises(StoreBusy):
+        await asyncio.wait_for(database.write(note(2)), 5)
 
 
 async def test_closing_writes_what_waits(tmp_path: Path) -> None:

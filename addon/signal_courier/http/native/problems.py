@@ -26,7 +26,7 @@ from signal_courier.http.problems import (
 )
 from signal_courier.messaging.outbox import KeyReused
 from signal_courier.model.errors import InvalidValue, MissingThing, Overloaded, TooLarge
-from signal_courier.store.errors import StoreBusy
+from signal_courier.store.errors import StoreBusy, StoreFull
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -218,6 +218,8 @@ def problem_of(error: Exception, account: str | None = None) -> ProblemDetails:
             return problem("idempotency-conflict", KEY_REUSED)
         case Overloaded():
             return problem("throttled", error.message, retry_after=60)
+        case StoreFull():
+            return problem("no-space", str(error), retry_after=5)
         case StoreBusy():
             return problem("busy", str(error), retry_after=5)
         case _:

@@ -120,8 +120,8 @@ def _why_not(services: Services) -> str | None:
     engine = services.engine.status
     if engine.state in (EngineState.STARTING, EngineState.STOPPED):
         return f"signal-cli is {engine.state.value}" + (f": {engine.reason}" if engine.reason else "")
-    if services.receiving.inbox.paused:
-        return "what was received cannot be stored"
+    if trouble := services.receiving.trouble:
+        return f"what is received cannot be stored: {trouble}"
     if engine.state is EngineState.READY and AccountState.READY not in engine.accounts.values():
         return "no account is loaded" if engine.accounts else "there is no account: link or register one"
     return None
