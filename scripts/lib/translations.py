@@ -4,7 +4,7 @@
 
 * `app`: options and ports of the app, written to `addon/translations/<language>.yaml` (read by the Supervisor);
 * `integration`: in Home Assistant's own structure, written to `custom_components/signal_courier/translations/<language>.json`; the English
-  ones also make the tables of the documentation (`reference`).
+  ones also make the tables of the documentation (`reference`, `service_pages`).
 
 English is the source. A text that another language lacks is left out of what is written, and its reader falls back to English.
 What is written is generated: change the source and run `scripts/translate`; after a conflict in a generated file, just run it again.
@@ -20,7 +20,7 @@ from typing import Final
 
 import yaml
 
-from scripts.lib import reference
+from scripts.lib import reference, service_pages
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 SOURCE: Final = "en"
@@ -128,7 +128,8 @@ def outputs(root: Path = ROOT) -> dict[Path, str]:
         for name, (path, form) in OUTPUTS.items():
             if content := section(texts, name):
                 answer[root / path.format(language=language)] = form(content)
-    return answer | reference.pages(root, section(load(SOURCE, root), "integration"))
+    english = load(SOURCE, root)
+    return answer | reference.pages(root, section(english, "integration")) | service_pages.pages(root, section(english, "app"))
 
 
 def stale(root: Path = ROOT) -> list[Path]:
