@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 os.environ.setdefault("FROZENLIST_NO_EXTENSIONS", "1")  # aiohttp's list of signals, which nothing here uses: 1.7 MiB of C++ runtime
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; gives the exit code."""
+def parser_of_all() -> argparse.ArgumentParser:
+    """What the command line understands."""
     parser = argparse.ArgumentParser(prog="signal-courier", description="Signal for your home: a REST service over signal-cli.")
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", required=True)
@@ -52,7 +52,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     command_line.add_commands(commands.add_parser("token", help="let somebody in: create, list, revoke, rotate tokens"))
     _add_data_commands(commands)
-    parsed = parser.parse_args(arguments)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; gives the exit code."""
+    parsed = parser_of_all().parse_args(arguments)
     if parsed.command in ("backup", "restore", "import"):
         return _data(parsed)
     if parsed.command == "token":

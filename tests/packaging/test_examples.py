@@ -33,5 +33,6 @@ def test_kubernetes_runs_one_copy_and_asks_what_the_image_asks():
 
 
 def test_the_documentation_names_the_image_as_it_is():
-    found = set(re.findall(r"ghcr\.io/signal-courier/[^\s`]+", (ROOT / "docs" / "docker.md").read_text()))
+    pages = "\n".join(page.read_text() for page in (ROOT / "docs").rglob("*.md"))
+    found = set(re.findall(r"ghcr\.io/signal-courier/[^\s`]+", pages))
     assert found == {IMAGE}

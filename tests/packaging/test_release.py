@@ -12,7 +12,7 @@ from tests.packaging.description import ROOT
 FILES = (
     "CHANGELOG.md", "pyproject.toml", "addon/CHANGELOG.md", "addon/Dockerfile", "addon/config.yaml", "addon/pyproject.toml",
     "addon/signal_courier/__init__.py", "custom_components/signal_courier/manifest.json", "docs/docker.md", "docs/examples/compose.yaml",
-    "docs/examples/kubernetes.yaml", "scripts/release", "scripts/lib/common.sh", "scripts/lib/tools.sh",
+    "docs/examples/kubernetes.yaml", "docs/migrate-from-bbernhard.md", "scripts/release", "scripts/lib/common.sh", "scripts/lib/tools.sh",
 )  # fmt: skip
 
 
