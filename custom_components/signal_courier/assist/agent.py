@@ -13,6 +13,9 @@ from homeassistant.components.conversation.models import ConversationInput
 from homeassistant.core import Context, HomeAssistant
 from homeassistant.helpers import chat_session
 
+from .guard import GuardedTurn
+from .sentences import async_hold_sentence
+
 _LOCAL: Final = frozenset({HOME_ASSISTANT_AGENT, "homeassistant"})
 
 
@@ -37,11 +40,14 @@ class AgentAnswer:
     """Names the chat, for the next question."""
 
 
-async def async_ask_agent(hass: HomeAssistant, text: str, choice: AgentChoice, memory: str | None, context: Context) -> AgentAnswer:
-    """Ask. Raises `ValueError` where the agent is not there, and whatever an agent raises."""
+async def async_ask_agent(
+    hass: HomeAssistant, text: str, choice: AgentChoice, memory: str | None, context: Context, turn: GuardedTurn | None
+) -> AgentAnswer:
+    """Ask. Raises `ValueError` where the agent is not there, and whatever an agent raises.
+
+    A sentence that starts an automation may be held back in the turn.
+    """
     agent = choice.agent or HOME_ASSISTANT_AGENT
-    if agent in _LOCAL:
-        return await _converse(hass, text, choice, memory, context)
     with chat_session.async_get_chat_session(hass, memory) as session:
         asked = ConversationInput(
             text=text,
@@ -53,6 +59,10 @@ async def async_ask_agent(hass: HomeAssistant, text: str, choice: AgentChoice, m
             agent_id=agent,
             extra_system_prompt=choice.prompt,
         )
+        if turn is not None and await async_hold_sentence(hass, asked, turn):
+            return AgentAnswer("", session.conversation_id)
+        if agent in _LOCAL:
+            return await _converse(hass, text, choice, session.conversation_id, context)
         with conversation.async_get_chat_log(hass, session, asked) as log:
             said = await conversation.async_handle_sentence_triggers(hass, asked, log)
             if said is None and choice.local_first:

@@ -42,7 +42,7 @@ from ..coordinator import SignalCourierConfigEntry
 from ..events import CourierEvent
 from ..files.outgoing import MediaUploader
 from ..unread import async_tell_read
-from .guard import GuardedTurn, async_unguard_handlers, guarded
+from .guard import GuardedTurn, async_unguard, guarded
 from .text import async_text, markdown_as_styles, pieces, spoken
 from .voice import LARGEST, async_understand
 
@@ -81,7 +81,7 @@ def async_setup_assist(hass: HomeAssistant, entry: SignalCourierConfigEntry) -> 
             chat.async_take(event)
 
     entry.async_on_unload(entry.runtime_data.events.async_subscribe(came, types=("message", "sent")))
-    entry.async_on_unload(lambda: async_unguard_handlers(hass))
+    entry.async_on_unload(lambda: async_unguard(hass))
 
 
 @dataclass(slots=True)
@@ -189,9 +189,9 @@ class AssistChat:
             return await self._say("assist_no_agent", pipeline)
         context = Context()
         if not self._settings.get(CONF_ASSIST_CONFIRM, True):
-            return await self._converse(text, event, pipeline, context)
+            return await self._converse(text, event, pipeline, context, None)
         with guarded(self._hass, context) as turn:
-            answer = await self._converse(text, event, pipeline, context)
+            answer = await self._converse(text, event, pipeline, context, turn)
         if not turn.held:
             return answer
         code = f"{secrets.randbelow(9000) + 1000}"
@@ -219,7 +219,7 @@ class AssistChat:
             return await self._say("assist_failed", pipeline, names=names)
         return await self._say("assist_done", pipeline, names=names)
 
-    async def _converse(self, text: str, event: CourierEvent, pipeline: Pipeline | None, context: Context) -> str:
+    async def _converse(self, text: str, event: CourierEvent, pipeline: Pipeline | None, context: Context, turn: GuardedTurn | None) -> str:
         from .agent import AgentChoice, async_ask_agent  # noqa: PLC0415  # only where agents are set up
 
         who = (event.sender.name if event.sender is not None else None) or "somebody"
@@ -230,7 +230,7 @@ class AssistChat:
             prompt=f"{who} writes to you on the messenger Signal. Answer briefly, in plain text or simple Markdown.",
         )
         try:
-            answer = await async_ask_agent(self._hass, text, choice, self._memory, context)
+            answer = await async_ask_agent(self._hass, text, choice, self._memory, context, turn)
         except ValueError:
             LOGGER.warning("The conversation agent %s of %s is not there", choice.agent, self._name)
             return await self._say("assist_no_agent", pipeline)
