@@ -13,8 +13,8 @@ pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here"),  # the accounts are set up with it
 ]
 
-LINK = "Link your Signal account, by scanning a code with your phone"
-REGISTER = "Register another number, which gets a code by SMS or call"
+LINK = "Link my phone"
+REGISTER = "Register another number"
 LINKED = "+4915100000003"
 CONNECTED = "binary_sensor.linked_connectivity"
 

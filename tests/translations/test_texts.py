@@ -7,6 +7,7 @@ from scripts.lib.translations import PLACEHOLDER, flat, languages, load, section
 
 OTHERS = [language for language in languages() if language != translations.SOURCE]
 HTML = re.compile(r"<\s*[a-zA-Z/!]")
+LONGEST_CHOICE = 38
 LINK = re.compile(r"\w+://")
 QUOTED_PLACEHOLDER = re.compile(r"'[{}]")
 
@@ -27,6 +28,14 @@ def test_home_assistant_can_read_the_integrations_texts(language):
         assert not QUOTED_PLACEHOLDER.search(text), f"{path} quotes a placeholder, which escapes it: {text}"
         for brace in re.findall(r"[{}]", PLACEHOLDER.sub("", text)):
             pytest.fail(f"{path} has a stray {brace}: {text}")
+
+
+@pytest.mark.parametrize("language", languages())
+def test_what_is_chosen_from_a_menu_can_be_read_on_a_phone(language):
+    """A longer line is cut there; what explains it (`menu_option_descriptions`) takes several."""
+    for path, text in flat(section(load(language), "integration")):
+        if ".menu_options." in path:
+            assert len(text) <= LONGEST_CHOICE, f"{path}: {text}"
 
 
 @pytest.mark.parametrize("language", OTHERS)

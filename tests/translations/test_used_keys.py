@@ -126,6 +126,18 @@ def test_every_field_of_a_step_is_explained(texts):
         assert within(step, "data").keys() == within(step, "data_description").keys(), step.get("title", step)
 
 
+def test_what_explains_a_choice_belongs_to_one(texts):
+    for step in in_flows(texts, "step").values():
+        assert isinstance(step, dict)
+        assert within(step, "menu_option_descriptions").keys() <= within(step, "menu_options").keys(), step.get("title", step)
+
+
+def test_every_repair_has_steps_as_hassfest_wants_it(texts):
+    for name, issue in within(texts, "issues").items():
+        assert isinstance(issue, dict)
+        assert "step" in issue.get("fix_flow", {"step": {}}), name
+
+
 def test_icons_belong_to_something_named(texts):
     path = Path(INTEGRATION / "icons.json")
     if not path.is_file():
