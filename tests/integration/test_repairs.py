@@ -18,7 +18,7 @@ from custom_components.signal_courier.issues import issue_id, parked_of
 from tests.integration.conftest import Setup
 from tests.integration.courier import ECHO, HOME, LIMITED, NEWKEY, Courier, uuid_of
 from tests.integration.flows import give, progressed
-from tests.integration.waiting import wait_for
+from tests.integration.waiting import wait_for, wait_until
 
 CAPTCHA = "signalcaptcha://signal-hcaptcha.5fad97ac.challenge.P1_eyJ0"
 FAILING = "signalcaptcha://signal-hcaptcha.5fad97ac.challenge.fail"
@@ -72,6 +72,15 @@ async def test_all_is_well_without_issues(hass: HomeAssistant, setup_integration
     assert not [known for known in ir.async_get(hass).issues if known[0] == DOMAIN]
 
 
+async def leaves(client: SignalCourierClient, message: str) -> None:
+    """Waits until a message that was parked has been sent."""
+
+    async def sent() -> bool:
+        return (await client.messages.get(message)).state in ("sent", "delivered", "read")
+
+    await wait_until(sent)
+
+
 # -- captcha
 
 
@@ -96,7 +105,7 @@ async def test_a_captcha_lets_waiting_messages_go(
     result = await answered(hass, result, captcha=CAPTCHA)
     assert result["type"] is FlowResultType.CREATE_ENTRY
     await goes(hass, entry, issues.CHALLENGE)
-    assert (await client.messages.get(message, wait=5)).state in ("sent", "delivered", "read")
+    await leaves(client, message)
 
 
 async def test_a_challenge_that_was_solved_elsewhere_is_told_no_more(
@@ -135,7 +144,7 @@ async def test_a_changed_safety_number_is_shown_and_trusted(
     assert result["type"] is FlowResultType.CREATE_ENTRY
     (identity,) = await client.identities.of(NEWKEY)
     assert identity.trust == level
-    assert (await client.messages.get(message, wait=5)).state in ("sent", "delivered", "read")
+    await leaves(client, message)
     await goes(hass, entry, issues.SAFETY_NUMBER, uuid_of(NEWKEY))
 
 
