@@ -229,6 +229,16 @@ def results_of(error: EngineError) -> list[SendResult]:
     return _results_of(error.response)
 
 
+def name_of(error: EngineError) -> int | None:
+    """The timestamp under which a failed send was tried; `None` where it is not told."""
+    if error.response is None:
+        return None
+    try:
+        return msgspec.json.decode(error.response, type=_Partial).timestamp
+    except msgspec.MsgspecError:
+        return None
+
+
 def failed_results(results: Iterable[SendResult]) -> list[SendResult]:
     """Those recipients that the message did not reach."""
     return [result for result in results if result.type != "SUCCESS"]

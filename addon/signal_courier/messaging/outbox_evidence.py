@@ -4,6 +4,9 @@ signal-cli names a message by the time at which it sends it, and tells that name
 service was killed), a receipt may still come back: it carries a name that no message here has, from the very person to whom one was being
 sent, within the time of that attempt. The copy that another device of the account is told of (own sync message) proves it by its text.
 
+A network that fails may have failed after the message had gone: signal-cli then tells the name of an attempt, and calls it a failure. A
+receipt with that name says otherwise, and the message need not be sent again.
+
 The phone of the account sends messages too; their names are known from the copies that come here, and prove nothing.
 """
 
@@ -24,6 +27,7 @@ LATE_MS: Final = 180_000
 """How long before and after the beginning of an attempt the message's name can lie, in ms."""
 _LOOSE: Final = 4096
 _COPIES: Final = 4096
+_FAILED: Final = 4096
 
 
 @dataclass(slots=True, eq=False)
@@ -59,6 +63,8 @@ class Evidence:
         self._doubts: dict[tuple[int, int], Doubt] = {}
         self._loose: deque[Confirmation] = deque(maxlen=_LOOSE)
         self._copies: OrderedDict[tuple[str, int], Copy] = OrderedDict()
+        self._failed: OrderedDict[tuple[str, int], list[Doubt]] = OrderedDict()
+        """By account and name: whom attempts were for that are said to have failed."""
         self.in_flight: dict[object, tuple[str, Sequence[Recipient]]] = {}
         """Account and recipients of the calls in flight, by anything; `call` for those who are not in a hurry."""
 
@@ -84,6 +90,12 @@ class Evidence:
             latest = (entry.since or 0) + LATE_MS
         self._doubts[message, entry.position] = Doubt(account, message, entry, text, latest)
 
+    def failed(self, account: str, message: int, entry: Entry, timestamp: int) -> None:
+        """The network is said to have failed an attempt with this name."""
+        self._failed.setdefault((account, timestamp), []).append(Doubt(account, message, entry, None, timestamp))
+        while len(self._failed) > _FAILED:
+            self._failed.popitem(last=False)
+
     def close(self, message: int, entries: Iterable[Entry], now: int) -> None:
         """What is sent to these from now on is something else."""
         for entry in entries:
@@ -100,6 +112,8 @@ class Evidence:
         for key, doubt in list(self._doubts.items()):
             if (doubt.entry.since or 0) < since:
                 del self._doubts[key]
+        while self._failed and (first := next(iter(self._failed)))[1] < since:
+            del self._failed[first]
 
     def loosen(self, confirmations: Iterable[Confirmation]) -> None:
         """Receipts whose name no message has (yet)."""
@@ -117,13 +131,13 @@ class Evidence:
 
     def prove(self, now: int) -> list[Doubt]:
         """Settle every doubt that a loose receipt settles, and no other could; gives those."""
-        settled: list[Doubt] = []
+        settled = [doubt for one in list(self._loose) for doubt in self._not_failed(one, now)]
         if not self._doubts:
             return settled
         settled += [doubt for copy in list(self._copies.values()) if (doubt := self._copied(copy, now)) is not None]
         for one in list(self._loose):
             meant = self._meant(one)
-            if not meant:
+            if not meant or (one.account, one.timestamp) in self._failed:
                 continue
             names = {other.timestamp: other for other in self._loose if _same_sender(one, other) and self._meant(other) == meant}
             if len(names) < len(meant):
@@ -156,6 +170,18 @@ class Evidence:
                 return doubt
         return None
 
+    def _not_failed(self, one: Confirmation, now: int) -> list[Doubt]:
+        """Those whom an attempt has reached all the same; while another one is being made they stay as they are."""
+        known = [doubt for doubt in self._failed.get((one.account, one.timestamp), ()) if _is_about(one, doubt.entry)]
+        if not known or any(doubt.entry.state is DeliveryState.SENDING for doubt in known):
+            return []
+        self._loose.remove(one)
+        reached = [doubt for doubt in known if not doubt.entry.state.is_reached]
+        for doubt in reached:
+            doubt.entry.move(DeliveryState(one.state), now)
+            doubt.entry.timestamp = one.timestamp
+        return reached
+
     def _meant(self, one: Confirmation) -> list[Doubt]:
         """The doubts that this receipt can be about: those towards its sender, else towards groups."""
         persons: list[Doubt] = []
@@ -187,6 +213,10 @@ class Evidence:
 def _within(doubt: Doubt, timestamp: int) -> bool:
     since = doubt.entry.since
     return since is not None and since - EARLY_MS <= timestamp <= doubt.latest
+
+
+def _is_about(one: Confirmation, entry: Entry) -> bool:
+    return bool({entry.name, entry.uuid, entry.number} & ({one.uuid, one.number} - {None}))
 
 
 def _since(doubt: Doubt) -> int:

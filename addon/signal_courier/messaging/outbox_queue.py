@@ -19,12 +19,22 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from signal_courier.engine.base import Engine, EngineState, OnDemand
-from signal_courier.engine.errors import EngineError
+from signal_courier.engine.errors import EngineError, name_of
 from signal_courier.messaging.clock import GuardedClock
 from signal_courier.messaging.delivery import Delivery
 from signal_courier.messaging.outbox_content import KeptFiles
 from signal_courier.messaging.outbox_evidence import EARLY_MS, Evidence
-from signal_courier.messaging.outbox_message import ENGINE, Entry, Outgoing, apply_answer, apply_error, give_up, parts_of, target_of
+from signal_courier.messaging.outbox_message import (
+    ENGINE,
+    NETWORK,
+    Entry,
+    Outgoing,
+    apply_answer,
+    apply_error,
+    give_up,
+    parts_of,
+    target_of,
+)
 from signal_courier.messaging.pace import Pace, pause_after
 from signal_courier.model.errors import InvalidValue
 from signal_courier.model.outbox import GROUP_APPROVAL, RATE_LIMIT, UNTRUSTED, DeliveryState
@@ -180,6 +190,9 @@ class Queue:
         """A receipt has settled something of this message."""
         for part in self._parts.get(number, ()):
             part.proved.set()
+            if not part.busy and (reached := _reached(part.entries)):  # it was to be tried again, and need not be
+                part.busy = True
+                self._spawn(self._conclude(part, reached))
 
     async def run(self) -> None:
         """Send what is due, for ever."""
@@ -356,6 +369,9 @@ class Queue:
 
     async def _try(self, part: _Part) -> None:
         message, entries, now = part.message, part.entries, self._clock.now_ms()
+        if reached := _reached(entries):
+            await self._conclude(part, reached)
+            return
         if self._engine.status.state in (EngineState.STARTING, EngineState.STOPPED) and not message.once:
             # Not begun is never in doubt, whoever dies while signal-cli is not there.
             part.failures += 1
@@ -383,6 +399,7 @@ class Queue:
             self._postpone(part, _STORE_PAUSE)
             return
         self._changed(message)
+        name: int | None = None
         try:
             what = await self._files.handed_over(message.what)
             with self._evidence.call(message.account, [entry.recipient for entry in entries if entry.recipient is not None]):
@@ -391,14 +408,19 @@ class Queue:
             if error.uncertain:
                 self._spawn(self._settle(part, latest=self._clock.now_ms() + EARLY_MS))
                 return
-            changed = apply_error(message, entries, error, self._clock.now_ms())
+            changed, name = apply_error(message, entries, error, self._clock.now_ms()), name_of(error)
         except (InvalidValue, OSError) as error:
             changed = self._failed(entries, str(error))
         except Exception:
             _LOGGER.exception("Sending a message has failed")
             changed = self._failed(entries, "internal error")
         else:
-            changed = apply_answer(message, entries, answer, self._clock.now_ms())
+            changed, name = apply_answer(message, entries, answer, self._clock.now_ms()), answer.timestamp
+        if name is not None:
+            for entry in entries:
+                if entry.reason == NETWORK:
+                    self._evidence.failed(message.account, message.number, entry, name)
+            self._prove()
         await self._conclude(part, changed)
 
     async def _may_enter(self, part: _Part) -> bool:
@@ -529,6 +551,10 @@ class Queue:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             _LOGGER.error("A part of the outbox has failed", exc_info=error)
+
+
+def _reached(entries: Iterable[Entry]) -> list[Entry]:
+    return [entry for entry in entries if entry.state.is_reached]
 
 
 def _alike(entries: Iterable[Entry]) -> list[list[Entry]]:

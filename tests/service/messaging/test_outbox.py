@@ -358,6 +358,58 @@ async def test_a_receipt_proves_that_a_message_with_a_lost_answer_was_sent(world
     assert (status.state, status.timestamp) == ("delivered", now + 50)
 
 
+@pytest.mark.parametrize("overtaken", [False, True])
+async def test_a_message_is_not_sent_again_when_a_receipt_names_the_attempt_that_the_network_is_said_to_have_failed(
+    world: World, *, overtaken: bool
+) -> None:
+    """The server took it, and its answer got lost. The receipt comes while it waits for the next attempt, or before the failure is told."""
+    service, outbox, signal = world
+    name = signal.timestamp = service.courier.receiving._clock.now_ms()
+    signal.trouble[BEN] = {"type": "NETWORK_FAILURE"}
+
+    def send(params: dict[str, Any]) -> dict[str, Any]:
+        if overtaken:
+            service.daemon.notify(receipt(BEN, name + 1), ANN)
+        return signal.send(params)
+
+    service.daemon.on("send", send)
+    status = await outbox.submit(ANN, people(BEN), Message(text="Alarm"))
+    if not overtaken:
+        status = await until(outbox, status.id, "queued")
+        await service.daemon.next_call("send")
+        service.daemon.notify(receipt(BEN, name + 1), ANN)
+    status = await outbox.finished(status.id, 20)
+    assert (status.state, status.timestamp, len(service.asked())) == ("delivered", name + 1, 1)
+    del signal.trouble[BEN]
+    later = await outbox.submit(ANN, people(BEN), Message(text="Next"))
+    assert (await outbox.finished(later.id, 10)).state == "sent"
+    assert signal.texts() == ["Next"]
+
+
+async def test_a_receipt_for_an_attempt_that_failed_long_ago_makes_an_expired_message_a_delivered_one(world: World) -> None:
+    service, outbox, signal = world
+    name = signal.timestamp = service.courier.receiving._clock.now_ms()
+    signal.trouble[BEN] = {"type": "NETWORK_FAILURE"}
+    status = await outbox.submit(ANN, people(BEN), Message(text="Alarm"), expires_in=1)
+    assert (await outbox.finished(status.id, 10)).state == "expired"
+    service.daemon.notify(receipt(BEN, name + 1), ANN)
+    await until(outbox, status.id, "delivered")
+
+
+async def test_only_those_are_tried_again_whom_no_receipt_says_to_be_reached(world: World) -> None:
+    service, outbox, signal = world
+    name = signal.timestamp = service.courier.receiving._clock.now_ms()
+    signal.trouble |= {person: {"type": "NETWORK_FAILURE"} for person in (BEN, CLEO)}
+    status = await outbox.submit(ANN, people(BEN, CLEO), Message(text="Alarm"))
+    await service.daemon.next_call("send")
+    service.daemon.notify(receipt(BEN, name + 1), ANN)
+    await until(outbox, status.id, "queued")
+    signal.trouble.clear()
+    status = await outbox.finished(status.id, 20)
+    assert [one.state for one in status.recipients] == ["delivered", "sent"]
+    assert (signal.texts(BEN), signal.texts(CLEO)) == ([], ["Alarm"])
+
+
 async def test_a_copy_from_another_device_proves_it_by_its_text(world: World) -> None:
     service, outbox, _ = world
     service.daemon.on("send", HangUp())
