@@ -61,7 +61,7 @@ class Courier:
         self.home = home
         """signal-cli's data folder."""
         self.log = log
-        self._session = session
+        self.session = session
 
     async def call(
         self,
@@ -76,14 +76,14 @@ class Courier:
         """A request; `body` is sent as JSON unless it is None, `raw` as it is."""
         data = io.BytesIO(msgspec.json.encode(body) if raw is None else raw) if body is not None or raw is not None else None
         address = URL(self.base + path, encoded=True).update_query(query or {})
-        async with self._session.request(method, address, data=data, headers=headers) as answer:
+        async with self.session.request(method, address, data=data, headers=headers) as answer:
             return Reply(answer.status, await answer.read(), answer.content_type, f"{method} {path} {str(body)[:300]}")
 
     @contextlib.asynccontextmanager
     async def stream(self, number: str) -> AsyncIterator[Reports]:
         """What `GET /v1/receive/{number}` sends over a WebSocket."""
         reports = Reports()
-        async with self._session.ws_connect(f"{self.base}/v1/receive/{number}", max_msg_size=0) as socket:
+        async with self.session.ws_connect(f"{self.base}/v1/receive/{number}", max_msg_size=0) as socket:
             reading = asyncio.create_task(_read(socket, reports))
             try:
                 yield reports
@@ -95,7 +95,7 @@ class Courier:
     async def events(self, **query: str) -> AsyncIterator[Reports]:
         """What `GET /api/v2/events` tells as server-sent events, from now on."""
         reports = Reports()
-        async with EventSource.connect(self._session, str(URL(f"{self.base}/api/v2/events").with_query(query))) as source:
+        async with EventSource.connect(self.session, str(URL(f"{self.base}/api/v2/events").with_query(query))) as source:
             reading = asyncio.create_task(_follow(source, reports))
             try:
                 yield reports
@@ -193,7 +193,13 @@ class House:
 
 @contextlib.asynccontextmanager
 async def running_courier(
-    lab: Lab, name: str, numbers: list[str], *, program: Sequence[str] = ("signal_courier", "serve"), **settings: str
+    lab: Lab,
+    name: str,
+    numbers: list[str],
+    *,
+    program: Sequence[str] = ("signal_courier", "serve"),
+    at_once: bool = False,
+    **settings: str,
 ) -> AsyncIterator[Courier]:
     """Starts the service over the lab's signal-cli with registered accounts; stops it, and looks whether that was clean.
 
@@ -202,6 +208,7 @@ async def running_courier(
         name: of its folder in the lab; short, for sockets are in there too.
         numbers: the accounts to write to signal-cli's data folder first; none when the folder is there already.
         program: the module to run, and its arguments.
+        at_once: as soon as it listens, without waiting for signal-cli.
         settings: environment variables beside the necessary ones.
     """
     folder = lab.folder / name
@@ -231,7 +238,8 @@ async def running_courier(
         timeout = aiohttp.ClientTimeout(total=_CALL_SECONDS)
         async with aiohttp.ClientSession(timeout=timeout) as session:
             courier = Courier(process, base, session, home, log)
-            await courier.ready(*numbers)
+            if not at_once:
+                await courier.ready(*numbers)
             yield courier
     except BaseException:
         await _stop(process)
@@ -244,7 +252,7 @@ async def running_courier(
 @contextlib.asynccontextmanager
 async def running_house(lab: Lab, name: str, number: str, **settings: str) -> AsyncIterator[House]:
     """Starts the service with one account that is known to all people and knows them, and listens to what it receives."""
-    async with running_courier(lab, name, [number], **settings) as courier, courier.stream(number) as inbox:
+    async with running_courier(lab, name, [number], at_once=False, **settings) as courier, courier.stream(number) as inbox:
         house = House(courier, number, (await lab.levers.account(number)).aci, inbox)
         (await house.call("PUT", "/v1/profiles/{n}", {"name": name})).expect(204)
         for person in lab.people.values():

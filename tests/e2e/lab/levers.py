@@ -1,8 +1,8 @@
 """What tests may do to the world outside: the levers of the stand-in servers, and their bodies as both sides know them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import aiohttp
 import msgspec
@@ -35,6 +35,33 @@ class Flood(msgspec.Struct, kw_only=True):
     timestamps: list[int]
 
 
+class Weather(msgspec.Struct, kw_only=True):
+    """How the way to Signal is. Everything is fine without arguments."""
+
+    delay_seconds: float = 0
+    """Every request is answered that much later."""
+    drops_after_seconds: float | None = None
+    """Every websocket is cut off so long after it was opened, in the middle of whatever it carries."""
+    twice: bool = False
+    """Every envelope is delivered twice."""
+    swapped: bool = False
+    """Envelopes come in pairs, the later one first."""
+    refuses_files: int = 0
+    """The content network refuses uploads with this status."""
+
+
+class RawEnvelope(msgspec.Struct, kw_only=True):
+    """An envelope as the server would hand it over."""
+
+    account: str
+    kind: int
+    content: bytes = b""
+    sender: str | None = None
+    """Its ACI."""
+    timestamp: int = 0
+    """In ms; 0 = now."""
+
+
 class AccountView(msgspec.Struct, kw_only=True):
     """An account as the servers know it."""
 
@@ -58,7 +85,7 @@ class Levers:
     """Client of the levers. Use it as an async context manager."""
 
     NAMES: ClassVar[Sequence[str]] = (
-        "load", "fault", "forget-faults", "outage", "demand-proof", "unlink", "unregister", "flood", "account", "seen",
+        "load", "fault", "forget-faults", "outage", "weather", "demand-proof", "unlink", "unregister", "flood", "push", "account", "seen",
     )  # fmt: skip
 
     def __init__(self, port: int) -> None:
@@ -77,9 +104,25 @@ class Levers:
         """Makes all accounts of a data folder known, as if they had registered."""
         await self._pull("load", Load(data_folder=str(data_folder)))
 
-    async def fail(self, path: str, *, status: int = 500, value: object = None, times: int = 1, delay_seconds: float = 0) -> None:
-        """The next `times` requests whose path contains `path` are answered with `status` and the JSON `value`."""
-        fault = {"path": path, "status": status, "value": value, "times": times, "delay_seconds": delay_seconds}
+    async def fail(
+        self,
+        path: str,
+        *,
+        status: int = 500,
+        value: object = None,
+        times: int = 1,
+        delay_seconds: float = 0,
+        headers: Mapping[str, str] | None = None,
+        carried_out: bool = False,
+    ) -> None:
+        """The next `times` requests whose path contains `path` are answered with `status` and the JSON `value`.
+
+        `carried_out`: what they ask is done all the same.
+        """
+        fault = {
+            "path": path, "status": status, "value": value, "times": times, "delay_seconds": delay_seconds, "headers": headers or {},
+            "carried_out": carried_out,
+        }  # fmt: skip
         await self._pull("fault", fault)
 
     async def forget_faults(self) -> None:
@@ -89,6 +132,10 @@ class Levers:
     async def outage(self, *, on: bool) -> None:
         """Signal is away: open connections end, new ones are reset. Or it is back."""
         await self._pull("outage", Outage(on=on))
+
+    async def weather(self, **how: Any) -> None:
+        """How the way to Signal is from now on; see `Weather`."""
+        await self._pull("weather", Weather(**how))
 
     async def demand_proof(self, account: str) -> str:
         """The account's messages are refused with 428 until it has solved the challenge, whose token this gives."""
@@ -105,6 +152,10 @@ class Levers:
     async def flood(self, account: str, sender: str, timestamps: Sequence[int]) -> None:
         """Delivers one receipt for each of the timestamps, which a client reports as one envelope each."""
         await self._pull("flood", Flood(account=account, sender=sender, timestamps=list(timestamps)))
+
+    async def push(self, account: str, kind: int, content: bytes = b"", *, sender: str | None = None, timestamp: int = 0) -> None:
+        """Delivers an envelope with any content."""
+        await self._pull("push", RawEnvelope(account=account, kind=kind, content=content, sender=sender, timestamp=timestamp))
 
     async def account(self, number: str) -> AccountView:
         """What the servers know of an account."""

@@ -100,6 +100,9 @@ class SignalServers:
         if host == "cdn":
             return await self._files.serve_forms(request)
         if host.startswith("cdn") and host != "cdsi":
+            if self.faults.refuses_files and request.method in {"PATCH", "PUT"}:
+                await request.read()
+                return web.Response(status=self.faults.refuses_files)
             return await self._files.serve_resumable(request)
         if host == "storage":
             groups = request.path.startswith("/v2/groups")
@@ -112,7 +115,7 @@ class SignalServers:
         return web.Response(status=answer.status, body=answer.body or None, headers=dict(answer.headers), content_type="application/json")
 
     async def _chat(self, request: Request) -> Answer:
-        answer = await self.faults.strike(request) or await self._routes.answer(request)
+        answer = await self.faults.strike(request, self._routes.answer) or await self._routes.answer(request)
         _LOGGER.info("%s %s -> %s %s", request.verb, request.path, answer.status, answer.body[:200] if answer.status >= 400 else b"")
         self.seen.append(Seen(request.verb, request.path, answer.status))
         return answer

@@ -7,11 +7,12 @@ import msgspec
 from aiohttp import web
 
 from tests.e2e.lab.datafolder import read_accounts
-from tests.e2e.lab.levers import AccountView, Flood, Levers, Load, Outage, Target
+from tests.e2e.lab.levers import AccountView, Flood, Levers, Load, Outage, RawEnvelope, Target, Weather
 from tests.e2e.lab.server.application import SignalServers
 from tests.e2e.lab.server.challenges import ChallengeDesk
 from tests.e2e.lab.server.faults import Fault
-from tests.e2e.lab.server.network import Account, Device
+from tests.e2e.lab.server.messages import Sender
+from tests.e2e.lab.server.network import Account, Device, now_ms
 
 
 class LeverServer:
@@ -28,10 +29,12 @@ class LeverServer:
             "fault": self._fault,
             "forget-faults": self._forget_faults,
             "outage": self._outage,
+            "weather": self._weather,
             "demand-proof": self._demand_proof,
             "unlink": self._unlink,
             "unregister": self._unregister,
             "flood": self._flood,
+            "push": self._push,
             "account": self._account,
             "seen": self._seen,
         }
@@ -72,6 +75,13 @@ class LeverServer:
         if self._servers.faults.outage:
             await self._servers.sockets.close_all()
 
+    async def _weather(self, body: bytes) -> None:
+        weather = msgspec.json.decode(body, type=Weather)
+        self._servers.faults.delay_seconds = weather.delay_seconds
+        self._servers.sockets.drops_after_seconds = weather.drops_after_seconds
+        self._servers.faults.refuses_files = weather.refuses_files
+        await self._servers.post.disturb(twice=weather.twice, swapped=weather.swapped)
+
     async def _demand_proof(self, body: bytes) -> str:
         return ChallengeDesk.demand(self._find(body))
 
@@ -90,6 +100,11 @@ class LeverServer:
         if account is None or sender is None:
             raise web.HTTPNotFound
         await self._servers.post.deliver_receipts(account, sender, flood.timestamps)
+
+    async def _push(self, body: bytes) -> None:
+        pushed = msgspec.json.decode(body, type=RawEnvelope)
+        sender = None if pushed.sender is None else Sender(pushed.sender, 1)
+        await self._servers.post.push(self._find(body), pushed.kind, pushed.content, sender, pushed.timestamp or now_ms())
 
     async def _account(self, body: bytes) -> AccountView:
         account = self._find(body)

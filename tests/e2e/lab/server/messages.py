@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from tests.e2e.lab import protobuf
 from tests.e2e.lab.server.challenges import ChallengeDesk
-from tests.e2e.lab.server.network import Account, Network, decode_base64, encode_base64, now_ms
+from tests.e2e.lab.server.network import Account, Device, Network, decode_base64, encode_base64, now_ms
 from tests.e2e.lab.server.requests import Answer, CamelStruct, Refused, Request, Routes
 from tests.e2e.lab.server.sealed import CertificateIssuer
 
@@ -37,6 +37,16 @@ class Sender:
 
     service_id: str
     device_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Letter:
+    """An envelope on its way to a mailbox."""
+
+    device: Device
+    guid: str
+    content: bytes
+    only_if_connected: bool
 
 
 def envelope(
@@ -73,6 +83,10 @@ class Post:
     def __init__(self, network: Network, issuer: CertificateIssuer) -> None:
         self._network = network
         self._issuer = issuer
+        self._twice = False
+        self._swapped = False
+        self._held: dict[int, _Letter] = {}
+        """By device: what waits for the next one to come before it."""
 
     def install(self, routes: Routes) -> None:
         """Adds the routes."""
@@ -85,7 +99,36 @@ class Post:
         for timestamp in timestamps:
             for device in list(account.devices.values()):
                 guid = str(uuid.uuid4())
-                await device.mailbox.deliver(guid, envelope(RECEIPT, account.aci, timestamp, guid=guid, sender=Sender(sender.aci, 1)))
+                await self._deliver(device, guid, envelope(RECEIPT, account.aci, timestamp, guid=guid, sender=Sender(sender.aci, 1)))
+
+    async def push(self, account: Account, kind: int, content: bytes, sender: Sender | None, timestamp: int) -> None:
+        """Puts an envelope with any content into the mailboxes of `account`."""
+        for device in list(account.devices.values()):
+            guid = str(uuid.uuid4())
+            await self._deliver(device, guid, envelope(kind, account.aci, timestamp, guid=guid, content=content, sender=sender))
+
+    async def disturb(self, *, twice: bool, swapped: bool) -> None:
+        """From now on every envelope comes twice, or after the one behind it; what was held back comes now."""
+        self._twice, self._swapped = twice, swapped
+        held, self._held = self._held, {}
+        for letter in held.values():
+            await self._hand_over(letter)
+
+    async def _deliver(self, device: Device, guid: str, content: bytes, *, only_if_connected: bool = False) -> None:
+        letter = _Letter(device, guid, content, only_if_connected)
+        if self._swapped:
+            earlier = self._held.pop(id(device), None)
+            if earlier is None:
+                self._held[id(device)] = letter
+                return
+            await self._hand_over(letter)
+            letter = earlier
+        await self._hand_over(letter)
+
+    async def _hand_over(self, letter: _Letter) -> None:
+        for again in range(1 + self._twice):
+            guid = f"{letter.guid}-{again}" if again else letter.guid
+            await letter.device.mailbox.deliver(guid, letter.content, only_if_connected=letter.only_if_connected)
 
     async def _one(self, request: Request) -> Answer:
         caller = request.caller
@@ -115,7 +158,8 @@ class Post:
             if device is None:
                 continue
             guid = str(uuid.uuid4())
-            await device.mailbox.deliver(
+            await self._deliver(
+                device,
                 guid,
                 envelope(
                     message.type,
@@ -152,7 +196,8 @@ class Post:
                 continue
             for device_id in recipient.devices:
                 guid = str(uuid.uuid4())
-                await account.devices[device_id].mailbox.deliver(
+                await self._deliver(
+                    account.devices[device_id],
                     guid,
                     envelope(
                         SEALED,

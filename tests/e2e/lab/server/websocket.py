@@ -86,6 +86,8 @@ class ChatSocket:
         self._linking = linking
         self._handler = handler
         self._open: set[Connection] = set()
+        self.drops_after_seconds: float | None = None
+        """How long a connection lasts; None: as long as it is wanted."""
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
         """`/v1/websocket/`: with credentials the mailbox is emptied over it, without it takes sealed messages and the like."""
@@ -97,6 +99,9 @@ class ChatSocket:
         await socket.prepare(request)
         connection = Connection(socket, caller, self._handler)
         self._open.add(connection)
+        drop = None
+        if self.drops_after_seconds is not None and request.transport is not None:
+            drop = asyncio.get_running_loop().call_later(self.drops_after_seconds, request.transport.abort)
         try:
             if caller is None:
                 await connection.serve()
@@ -104,6 +109,8 @@ class ChatSocket:
                 await self._serve_device(connection, caller)
         finally:
             self._open.discard(connection)
+            if drop is not None:
+                drop.cancel()
         return socket
 
     async def serve_provisioning(self, request: web.Request) -> web.StreamResponse:
