@@ -1,5 +1,6 @@
 """Signal Courier: Signal messages in Home Assistant, over the service of the same name."""
 
+from functools import partial
 from typing import Final
 
 from homeassistant.const import CONF_TOKEN, CONF_URL, CONF_VERIFY_SSL, Platform
@@ -22,6 +23,7 @@ from .events import EventHub
 from .files.downloads import async_setup_downloads
 from .files.received import async_received_files
 from .happenings.bus import async_setup_bus
+from .happenings.polls import async_know_poll
 from .issues import async_clear_issues, async_raise_unlinked, async_setup_issues
 from .legacy.notify import async_prepare_legacy_notify, async_setup_legacy_notify
 from .legacy.yaml import async_find_notifiers, async_tell_of_notifiers
@@ -73,6 +75,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: SignalCourierConfigEntry
         is_allowed=AllowList(entry, conversations),
         on_connected=coordinator.async_connected,
         on_lost=coordinator.async_lost,
+        prepare=partial(async_know_poll, hass, entry.entry_id, client),
     )
     try:
         await conversations.async_refresh()

@@ -17,7 +17,7 @@ ran for it: after a restart, or an outage of either side, the stream goes on beh
 import asyncio
 import random
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, fields
 from typing import Any, Final
 
@@ -106,6 +106,7 @@ class EventHub:
         late_after: seconds after which an event is late.
         is_allowed: see `Judge`.
         on_connected, on_lost: told of each change; the connection is lost when it ends, or cannot be made.
+        prepare: looks up what has to be known before an event is handed on; must not raise.
     """
 
     def __init__(
@@ -119,6 +120,7 @@ class EventHub:
         is_allowed: Judge,
         on_connected: Callable[[], None],
         on_lost: Callable[[CourierError], None],
+        prepare: Callable[[Event], Awaitable[None]] | None = None,
     ) -> None:
         self.connected = False
         """Whether the stream flows now."""
@@ -132,6 +134,7 @@ class EventHub:
         self._is_allowed = is_allowed
         self._on_connected = on_connected
         self._on_lost = on_lost
+        self._prepare = prepare
         self._subscriptions: list[_Subscription] = []
         self._file: PositionFile | None = None
         self._interrupted = 0
@@ -225,6 +228,8 @@ class EventHub:
                     LOGGER.warning("%s events were removed at the service before Home Assistant could get them", stream.missed - missed)
                     missed = stream.missed
                 if event.id > self.position:
+                    if self._prepare is not None:
+                        await self._prepare(event)
                     self._note(event.id)
                     self._hand_on(event)
                     self.position = event.id

@@ -172,6 +172,10 @@ class Courier:
         """Change the simulated world itself: `change("accounts", uuid_of(HOME), "loaded", False)`."""
         await self._ask("change", what=what, key=key, attribute=attribute, value=value)
 
+    async def run_signal_cli(self, runs: bool) -> None:
+        """Let signal-cli end, or run again, while the service runs on."""
+        await self._ask("run_signal_cli", runs=runs)
+
     async def settled(self) -> None:
         """Wait until nobody on the network is about to do anything."""
         await self._ask("settled")

@@ -123,6 +123,15 @@ class Host:
         setattr(getattr(self._simulator.network.world, what)[key], attribute, value)
         self._simulator.network.changed()
 
+    async def do_run_signal_cli(self, runs: bool) -> None:
+        """Let signal-cli end, or run again, while the service runs on."""
+        simulator = self._simulator
+        if runs:
+            assert simulator._sink is not None
+            await simulator.start(simulator._sink)
+        else:
+            await simulator.stop()
+
     async def do_settled(self) -> None:
         """Wait until nobody on the network is about to do anything."""
         await self._simulator.settled()

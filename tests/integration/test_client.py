@@ -11,6 +11,7 @@ from custom_components.signal_courier.client import (
     Unreachable,
     UntrustedIdentity,
 )
+from custom_components.signal_courier.client.messages import Terms
 from tests.integration.courier import DEMO_GROUP, ECHO, HOME, LIMITED, NEWKEY, NOBODY, POLLY, SECOND, TOKEN, uuid_of
 
 
@@ -29,7 +30,7 @@ async def test_what_is_sent_has_a_name_and_a_fate(client):
 
 
 async def test_what_waits_is_followed_by_its_id(client):
-    sent = await client.messages.send([ECHO], text="Hello", wait=0)
+    sent = await client.messages.send([ECHO], text="Hello", terms=Terms(queued=True))
     assert sent.id
     assert (await client.messages.get(sent.id, wait=5)).timestamp
     assert (await client.messages.get(sent.id, wait=5, until="read")).state == "read"

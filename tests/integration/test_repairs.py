@@ -12,6 +12,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.signal_courier import coordinator, issues
 from custom_components.signal_courier.client import SignalCourierClient
+from custom_components.signal_courier.client.messages import Terms
 from custom_components.signal_courier.client.models import OutboxMessage, Recipient
 from custom_components.signal_courier.const import DOMAIN
 from custom_components.signal_courier.issues import issue_id, parked_of
@@ -61,7 +62,7 @@ async def answered(hass: HomeAssistant, result: Any, **fields: object) -> Any:
 
 async def sent_later(client: SignalCourierClient, recipient: str) -> str:
     """A message that waits on the service's disk; its id."""
-    sent = await client.messages.send([recipient], text="Are you there?", wait=0)
+    sent = await client.messages.send([recipient], text="Are you there?", terms=Terms(queued=True))
     assert sent.id is not None
     return sent.id
 

@@ -21,13 +21,21 @@ def sent_answer(call: Call, sent: Sent | OutboxMessage) -> JsonObjectType:
     answer: JsonObjectType = {
         "message_id": sent.id,
         "timestamp": timestamp,
-        "state": sent.state if isinstance(sent, OutboxMessage) else _state(sent.recipients),
+        "state": state_of(sent),
         "recipients": [_recipient(call, one) for one in sent.recipients],
         "messages": [_message(call, one, timestamp) for one in call.conversations],
     }
     if len(call.conversations) == 1:
         answer["handle"] = handle_of(call, call.conversation.id, timestamp)
     return answer
+
+
+def state_of(sent: Sent | OutboxMessage) -> str:
+    """How far it has come, in a word."""
+    if isinstance(sent, OutboxMessage):
+        return sent.state
+    states = {one.state for one in sent.recipients}
+    return "sent" if "sent" in states or not states else next(iter(states))
 
 
 def handle_of(call: Call, conversation: str, timestamp: int | None) -> str | None:
@@ -141,8 +149,3 @@ def _recipient(call: Call, one: Recipient) -> JsonObjectType:
     address = one.uuid or one.number or one.recipient
     known = call.entry.runtime_data.conversations.get(address)
     return {"id": address, "name": known.name if known is not None else None, "state": one.state, "reason": one.reason, "group": one.group}
-
-
-def _state(recipients: Iterable[Recipient]) -> str:
-    states = {one.state for one in recipients}
-    return "sent" if "sent" in states or not states else next(iter(states))

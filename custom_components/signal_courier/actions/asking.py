@@ -1,6 +1,7 @@
 """Actions that wait: for the answer to a question, for a message."""
 
 import asyncio
+import uuid
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, cast
 
@@ -11,7 +12,8 @@ from homeassistant.util import dt as dt_util
 from homeassistant.util.json import JsonObjectType
 
 from ..client import CourierError, Unsupported
-from ..client.models import Conversation
+from ..client.messages import Terms
+from ..client.models import Conversation, OutboxMessage, Sent
 from ..const import DOMAIN, LOGGER
 from ..events import CourierEvent, async_subscribe_all
 from ..happenings.happening import HappeningType, payload_of
@@ -19,6 +21,7 @@ from ..happenings.matching import TextFilter
 from ..happenings.polls import async_remember_poll
 from .action import Aim, Call, action
 from .answers import handle_of
+from .delivery import Sending, async_send_within
 from .fields import TARGETS, TEXTS, seconds
 from .questions import EMOJIS, Answer, Question, numbered
 
@@ -27,6 +30,8 @@ _MOST_IN_POLL: Final = 10
 _TIMEOUT: Final = 300.0
 """Seconds that an answer is waited for unless a time is given."""
 _LONGEST: Final = 86400.0
+_TO_EXPIRE: Final = 3.0
+"""Seconds after which the service has surely told that a question was not sent in time."""
 _TIDY: Final = 30.0
 """Seconds that closing a poll may take."""
 
@@ -79,11 +84,12 @@ async def ask(call: Call) -> ServiceResponse:
         typed=method == "reply",
         answerers=_names(allowed) or None,
     )
+    end = call.hass.loop.time() + data["timeout"]
     with question:
-        method = await _send(call, question, method)
         answer: Answer | None = None
         try:
-            answer = await _wait(call, question)
+            method = await _send(call, question, method)
+            answer = await _wait(call, question, end)
         finally:
             if method == "poll" and data["close"] and question.timestamp is not None:
                 _close_later(call, where.id, question.timestamp)
@@ -99,18 +105,21 @@ def _method(call: Call, wanted: str, options: Sequence[str]) -> str:
 
 
 async def _send(call: Call, question: Question, method: str) -> str:
-    """Send the question; gives the method that it was sent by: a poll becomes a list where polls cannot be sent."""
-    messages, text, options = call.client.messages, call.data["question"], question.options
+    """Send the question, while somebody waits for its answer.
+
+    Gives the method that it was sent by: a poll becomes a list where polls cannot be sent.
+    """
+    messages, where, text, options, data = call.client.messages, call.conversation.id, call.data["question"], question.options, call.data
     if method == "poll":
         try:
-            sent = await messages.send_poll(call.conversation.id, text, options, multiple=call.data["multiple"])
+            sent = await _send_in_time(call, lambda terms: messages.send_poll(where, text, options, multiple=data["multiple"], terms=terms))
         except Unsupported:
-            if call.data["method"] == "poll":
+            if data["method"] == "poll":
                 raise
             question.typed, method = True, "reply"
     if method != "poll":
         marks = EMOJIS if method == "reactions" else [f"{number}." for number in range(1, len(options) + 1)]
-        sent = await messages.send([call.conversation.id], text=numbered(text, options, marks))
+        sent = await _send_in_time(call, lambda terms: messages.send([where], text=numbered(text, options, marks), terms=terms))
     call.wrote()
     if sent.timestamp is not None:
         if method == "poll":
@@ -119,15 +128,19 @@ async def _send(call: Call, question: Question, method: str) -> str:
     return method
 
 
-async def _wait(call: Call, question: Question) -> Answer | None:
+async def _send_in_time(call: Call, send: Sending) -> Sent | OutboxMessage:
+    """Send it as long as it can be answered; later nobody would listen."""
     timeout: float = call.data["timeout"]
-    reminder: float | None = call.data.get("reminder")
-    if reminder is not None and reminder < timeout:
+    return await async_send_within(call, send, key=uuid.uuid4().hex, patience=timeout + _TO_EXPIRE, expires_in=max(1, int(timeout)))
+
+
+async def _wait(call: Call, question: Question, end: float) -> Answer | None:
+    loop, reminder = call.hass.loop, call.data.get("reminder")
+    if reminder is not None and reminder < (left := end - loop.time()):
         done, _ = await asyncio.wait([question.answer], timeout=reminder)
-        if not done:
+        if not done and reminder < left:
             await _remind(call, question)
-            timeout -= reminder
-    done, _ = await asyncio.wait([question.answer], timeout=timeout)
+    done, _ = await asyncio.wait([question.answer], timeout=max(0.0, end - loop.time()))
     return question.answer.result() if done else None
 
 
@@ -151,11 +164,11 @@ def _close_later(call: Call, conversation: str, timestamp: int) -> None:
     async def close() -> None:
         try:
             async with asyncio.timeout(_TIDY):
-                await call.client.messages.close_poll(conversation, timestamp)
+                await call.client.messages.close_poll(conversation, timestamp, terms=Terms(key=uuid.uuid4().hex, queued=True))
         except (CourierError, TimeoutError) as error:
             LOGGER.debug("A poll could not be closed: %s", error)
 
-    call.hass.async_create_background_task(close(), f"{DOMAIN} close a poll")
+    call.hass.async_create_task(close(), f"{DOMAIN} close a poll")  # Home Assistant waits for it when it stops
 
 
 def _told(call: Call, question: Question, method: str, answer: Answer | None) -> JsonObjectType:

@@ -1,12 +1,17 @@
-"""Sending a message so that it arrives: on the service's disk first, then followed as far as is asked for."""
+"""Sending so that it arrives.
+
+Messages are on the service's disk first, and followed as far as is asked for. Everything else (edits, reactions, polls) is sent at once, so
+that what Signal says of it is told in its own words; where Signal cannot be reached, it goes through the service's disk too.
+"""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 
-from ..client import Unreachable
+from ..client import Unavailable, Unreachable
+from ..client.messages import Terms
 from ..client.models import OutboxMessage, Recipient, Sent
 from ..const import DOMAIN
 from .action import Call
@@ -21,6 +26,11 @@ _LONGEST_GLANCE: Final = 30
 """Seconds after which a message that waits is looked at, doubled each time: it may be parked, which ends the waiting."""
 _OPEN: Final = frozenset({"queued", "sending"})
 _GOOD: Final = frozenset(GOALS)
+PATIENCE: Final = 30.0
+"""Seconds that something is waited for to be sent, unless a time is given."""
+
+type Sending = Callable[[Terms], Awaitable[Sent]]
+"""A call of the client on terms."""
 
 
 async def async_deliver(call: Call, options: Mapping[str, Any], *, goal: str, patience: float, expires_in: int | None) -> OutboxMessage:
@@ -45,7 +55,7 @@ async def async_deliver(call: Call, options: Mapping[str, Any], *, goal: str, pa
         async_ended(call.hass, attempt)
         return OutboxMessage(id="", state="sent", timestamp=sent.timestamp, recipients=sent.recipients)
     message = await _follow(call, sent.id, goal, patience)
-    reached = any(one.state in _GOOD or one.state in _OPEN for one in message.recipients) or not message.recipients
+    reached = _is_reached(message)
     if reached or message.state != "parked":
         async_ended(call.hass, attempt)
     if not reached:
@@ -53,11 +63,41 @@ async def async_deliver(call: Call, options: Mapping[str, Any], *, goal: str, pa
     return message
 
 
+async def async_send_soon(call: Call, send: Sending) -> Sent | OutboxMessage:
+    """Send now; where that is not possible now, let the service send it as soon as it is, and wait a while for that.
+
+    Raises as `async_deliver`, and what the service says where it, or Signal, refuses.
+    """
+    attempt = async_attempt(call.hass, call.context, call.data)
+    sent = await async_send_within(call, send, key=attempt.key, patience=PATIENCE)
+    async_ended(call.hass, attempt)
+    return sent
+
+
+async def async_send_within(call: Call, send: Sending, *, key: str, patience: float, expires_in: int | None = None) -> Sent | OutboxMessage:
+    """The same under a key, for as long as it makes sense: `expires_in` seconds (`None`: the service's default)."""
+    try:
+        sent = await _insist(lambda: send(Terms(key=key)))
+    except Unavailable:
+        sent = await _insist(lambda: send(Terms(key=key, queued=True, expires_in=expires_in)))
+    if sent.id is None or sent.timestamp is not None:
+        return sent
+    message = await _follow(call, sent.id, "sent", patience)
+    if not _is_reached(message):
+        raise _not_reached(message)
+    return message
+
+
 async def _submit(call: Call, key: str, options: Mapping[str, Any], expires_in: int | None) -> Sent:
-    recipients = [one.id for one in call.conversations]
+    recipients, messages = [one.id for one in call.conversations], call.client.messages
+    return await _insist(lambda: messages.send(recipients, terms=Terms(key=key, queued=True, expires_in=expires_in), **options))
+
+
+async def _insist(send: Callable[[], Awaitable[Sent]]) -> Sent:
+    """Ask again where nobody answers: a key sees to it that nothing is sent twice."""
     for pause in (*_PAUSES, None):
         try:
-            return await call.client.messages.send(recipients, idempotency_key=key, wait=0, expires_in=expires_in, **options)
+            return await send()
         except Unreachable:
             if pause is None:
                 raise
@@ -83,6 +123,10 @@ def _is_there(message: OutboxMessage, goal: str) -> bool:
     return not any(
         one.state in _OPEN or (one.state in _GOOD and one.state not in enough and one.recipient not in groups) for one in message.recipients
     )
+
+
+def _is_reached(message: OutboxMessage) -> bool:
+    return any(one.state in _GOOD or one.state in _OPEN for one in message.recipients) or not message.recipients
 
 
 def _not_reached(message: OutboxMessage) -> HomeAssistantError:

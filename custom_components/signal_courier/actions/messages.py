@@ -14,13 +14,11 @@ from ..files.outgoing import MediaUploader, UrlAccess
 from ..titles import utf16_length, with_title
 from ..unread import async_tell_read
 from .action import Aim, Call, action
-from .answers import sent_answer
-from .delivery import GOALS, async_deliver
+from .answers import sent_answer, state_of
+from .delivery import GOALS, PATIENCE, async_deliver, async_send_soon
 from .fields import TEXTS, TIMESTAMP, seconds
 from .once import async_attempt
 
-_PATIENCE: Final = 30.0
-"""Seconds that a message is waited for unless a time is given; four times that for who has to read it."""
 _MARKUP: Final = "*~|`\\"
 _MEDIA: Final = probatio.All(
     cv.ensure_list, [probatio.Any(cv.string, {probatio.Required("media_content_id"): cv.string, probatio.Extra: object})]
@@ -97,7 +95,7 @@ async def send_message(call: Call) -> ServiceResponse:
         call,
         options,
         goal=data["wait_for"],
-        patience=data.get("timeout", _PATIENCE if data["wait_for"] == "sent" else 4 * _PATIENCE),
+        patience=data.get("timeout", PATIENCE if data["wait_for"] == "sent" else 4 * PATIENCE),  # who has to read it may be away
         expires_in=None if expires_in is None else int(expires_in),
     )
     call.wrote()
@@ -195,23 +193,29 @@ def _place(text: str, given: str, person: Conversation) -> tuple[int, int] | Non
 async def edit_message(call: Call) -> ServiceResponse:
     """Change the text of an own message."""
     text, styles, mode = _text(call.data["message"], call.data.get("title"), call.data["text_mode"])
-    sent = await call.client.messages.edit(call.conversation.id, call.message.timestamp, text, text_mode=mode, styles=styles or None)
+    messages, where, timestamp = call.client.messages, call.conversation.id, call.message.timestamp
+    sent = await async_send_soon(
+        call, lambda terms: messages.edit(where, timestamp, text, text_mode=mode, styles=styles or None, terms=terms)
+    )
     return sent_answer(call, sent)
 
 
 @action("delete_message", {}, aim=Aim.MESSAGE)
 async def delete_message(call: Call) -> ServiceResponse:
     """Delete an own message for everybody."""
-    await call.client.messages.delete(call.conversation.id, call.message.timestamp)
-    return {"handle": str(call.message), "timestamp": call.message.timestamp}
+    messages, where, timestamp = call.client.messages, call.conversation.id, call.message.timestamp
+    sent = await async_send_soon(call, lambda terms: messages.delete(where, timestamp, terms=terms))
+    return {"handle": str(call.message), "timestamp": timestamp, "state": state_of(sent)}
 
 
 @action("react", {probatio.Required("emoji"): cv.string, probatio.Optional("remove", default=False): cv.boolean}, aim=Aim.MESSAGE)
 async def react(call: Call) -> ServiceResponse:
     """Put an emoji on a message, or take it back."""
-    message = call.message
-    sent = await call.client.messages.react(
-        call.conversation.id, author=message.author, timestamp=message.timestamp, emoji=call.data["emoji"], remove=call.data["remove"]
+    messages, where, message = call.client.messages, call.conversation.id, call.message
+    emoji, remove = call.data["emoji"], call.data["remove"]
+    sent = await async_send_soon(
+        call,
+        lambda terms: messages.react(where, author=message.author, timestamp=message.timestamp, emoji=emoji, remove=remove, terms=terms),
     )
     return {**sent_answer(call, sent), "handle": str(message)}
 

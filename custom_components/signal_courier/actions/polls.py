@@ -8,9 +8,10 @@ from homeassistant.exceptions import ServiceValidationError
 from homeassistant.helpers import config_validation as cv
 
 from ..const import DOMAIN
-from ..happenings.polls import async_asked_poll, async_remember_poll
+from ..happenings.polls import async_look_up_poll, async_remember_poll
 from .action import Aim, Call, action
-from .answers import sent_answer
+from .answers import sent_answer, state_of
+from .delivery import async_send_soon
 from .fields import TEXTS
 
 _OPTIONS = probatio.All(TEXTS, probatio.Length(min=2, max=100))
@@ -28,7 +29,10 @@ _OPTIONS = probatio.All(TEXTS, probatio.Length(min=2, max=100))
 async def send_poll(call: Call) -> ServiceResponse:
     """Send a poll. Votes come as events; `ask` waits for them."""
     data = call.data
-    sent = await call.client.messages.send_poll(call.conversation.id, data["question"], data["options"], multiple=data["multiple"])
+    messages, where = call.client.messages, call.conversation.id
+    sent = await async_send_soon(
+        call, lambda terms: messages.send_poll(where, data["question"], data["options"], multiple=data["multiple"], terms=terms)
+    )
     call.wrote()
     if sent.timestamp is not None:
         async_remember_poll(call.hass, call.entry.entry_id, sent.timestamp, data["question"], data["options"])
@@ -38,22 +42,25 @@ async def send_poll(call: Call) -> ServiceResponse:
 @action("close_poll", {}, aim=Aim.MESSAGE)
 async def close_poll(call: Call) -> ServiceResponse:
     """Close an own poll."""
-    await call.client.messages.close_poll(call.conversation.id, call.message.timestamp)
-    return {"handle": str(call.message), "timestamp": call.message.timestamp}
+    messages, where, timestamp = call.client.messages, call.conversation.id, call.message.timestamp
+    sent = await async_send_soon(call, lambda terms: messages.close_poll(where, timestamp, terms=terms))
+    return {"handle": str(call.message), "timestamp": timestamp, "state": state_of(sent)}
 
 
 @action("vote", {probatio.Required("options"): probatio.All(cv.ensure_list, [probatio.Any(int, str)])}, aim=Aim.MESSAGE)
 async def vote(call: Call) -> ServiceResponse:
     """Vote in a poll, change the vote, or take it back with no option at all."""
-    message = call.message
-    asked = async_asked_poll(call.hass, call.entry.entry_id, message.timestamp)
-    options = [_place(option, asked.options if asked is not None else ()) for option in call.data["options"]]
-    await call.client.messages.vote(call.conversation.id, author=message.author, timestamp=message.timestamp, options=options)
-    return {"handle": str(message), "options": list(options)}
+    messages, where, message = call.client.messages, call.conversation.id, call.message
+    asked = await async_look_up_poll(call.hass, call.entry.entry_id, call.client, where, message.timestamp)
+    options = [_place(option, asked.options) for option in call.data["options"]]
+    sent = await async_send_soon(
+        call, lambda terms: messages.vote(where, author=message.author, timestamp=message.timestamp, options=options, terms=terms)
+    )
+    return {"handle": str(message), "options": list(options), "state": state_of(sent)}
 
 
 def _place(option: str | int, known: Sequence[str]) -> int:
-    """The place of an option, from 0: given as a number, or in the words of a poll that is remembered. Raises `ServiceValidationError`."""
+    """The place of an option, from 0: given as a number, or in the words of the poll. Raises `ServiceValidationError`."""
     text = str(option).strip()
     folded = [one.strip().casefold() for one in known]
     if isinstance(option, str) and text.casefold() in folded:

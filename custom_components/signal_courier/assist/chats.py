@@ -23,6 +23,7 @@ from homeassistant.exceptions import HomeAssistantError
 from ..actions.questions import async_is_answer
 from ..client import CourierError
 from ..client.events import EventAttachment
+from ..client.messages import Terms
 from ..const import (
     CONF_ALLOWED_SENDERS,
     CONF_ASSIST,
@@ -59,8 +60,8 @@ _TO_CONFIRM: Final = 120.0
 """Seconds in which a confirmation counts."""
 _TYPING_AGAIN: Final = 10.0
 """Seconds after which typing is shown again; phones show it for fifteen."""
-_SEND_WITHIN: Final = 300
-"""Seconds for which an answer is tried to be sent."""
+_SEND_TERMS: Final = Terms(queued=True, wait=10, expires_in=300)
+"""An answer is tried to be sent for five minutes."""
 
 
 @callback
@@ -316,13 +317,13 @@ class AssistChat:
         in_group = event.conversation is not None and event.conversation.kind == "group"
         quote = {"timestamp": asked.timestamp, "author": who} if in_group and asked is not None and who else None
         if speech is not None:
-            await messages.send([place], attachments=[speech], voice_note=True, quote=quote, wait=10, expires_in=_SEND_WITHIN)
+            await messages.send([place], attachments=[speech], voice_note=True, quote=quote, terms=_SEND_TERMS)
             return
         text = markdown_as_styles(answer)
         mode = "styled" if text != answer or "**" in text or "`" in text else "normal"
         for piece in pieces(text):
             self._said.append(piece)
-            await messages.send([place], text=piece, text_mode=mode, quote=quote, wait=10, expires_in=_SEND_WITHIN)
+            await messages.send([place], text=piece, text_mode=mode, quote=quote, terms=_SEND_TERMS)
             quote = None
 
 

@@ -1,6 +1,7 @@
 """Messages, reactions, polls, receipts: everything that is sent, and what became of it."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final, TypedDict, Unpack
 
 from .events import Event
@@ -10,6 +11,33 @@ from .transport import DEADLINE, SHORT_DEADLINE, Transport, read, read_all, segm
 
 LONGEST_WAIT: Final = 600
 """Seconds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """How something is sent, whatever it is."""
+
+    key: str | None = None
+    """What has the same key is sent once."""
+    queued: bool = False
+    """It is on the service's disk first, and tried until it is sent; the answer may be `Sent.is_waiting`, with an id."""
+    wait: int = 0
+    """With `queued`: seconds (600 at most) that the answer may wait for it to be sent."""
+    expires_in: int | None = None
+    """With `queued`: seconds for which it is tried, a day unless given."""
+
+    def headers(self) -> dict[str, str] | None:
+        """What a request carries for them."""
+        found = {"Idempotency-Key": self.key} if self.key else {}
+        if self.queued:
+            found["Prefer"] = f"respond-async, wait={self.wait}" if self.wait else "respond-async"
+            if self.expires_in is not None:
+                found["Courier-Expires-In"] = str(self.expires_in)
+        return found or None
+
+
+ONCE: Final = Terms()
+"""Tried once, now; what goes wrong is raised."""
 
 
 class MessageOptions(TypedDict, total=False):
@@ -36,10 +64,6 @@ class MessageOptions(TypedDict, total=False):
     voice_note: bool | None
     silent: bool | None
     """The phone is not woken."""
-    wait: int | None
-    """Seconds that the answer may take; the message is on disk first, and tried until it is sent or `expires_in` is over."""
-    expires_in: int | None
-    """With `wait`: seconds for which it is tried."""
 
 
 class Messages:
@@ -48,44 +72,41 @@ class Messages:
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
 
-    async def send(
-        self, recipients: Sequence[str], *, text: str = "", idempotency_key: str | None = None, **options: Unpack[MessageOptions]
-    ) -> Sent:
-        """Send a message to people and groups.
-
-        Without `wait` it is tried once, now; with it, the answer may be `Sent.is_waiting`, with an id. What became of it for whom is in
-        `recipients`.
+    async def send(self, recipients: Sequence[str], *, text: str = "", terms: Terms = ONCE, **options: Unpack[MessageOptions]) -> Sent:
+        """Send a message to people and groups. What became of it for whom is in `recipients`.
 
         Raises `Problem` where nobody was reached: `RateLimited`, `UntrustedIdentity`, kind `not-on-signal`, …
         """
-        wait = options.get("wait") or 0
-        body = {"recipients": list(recipients), "text": text, **options, **self._transport.whose()}
-        return await self._send("/api/v2/messages", body, idempotency_key, DEADLINE + wait)
+        return await self._send("/api/v2/messages", {"recipients": list(recipients), "text": text, **options}, terms)
 
-    async def edit(self, conversation: str, timestamp: int, text: str, **options: Unpack[MessageOptions]) -> Sent:
+    async def edit(self, conversation: str, timestamp: int, text: str, *, terms: Terms = ONCE, **options: Unpack[MessageOptions]) -> Sent:
         """Change an own message."""
-        options["edit"] = timestamp
-        return await self.send([conversation], text=text, **options)
+        return await self._send("/api/v2/messages", {"recipients": [conversation], "text": text, **options, "edit": timestamp}, terms)
 
-    async def delete(self, conversation: str, timestamp: int) -> Sent:
+    async def delete(self, conversation: str, timestamp: int, *, terms: Terms = ONCE) -> Sent:
         """Delete an own message for everybody, within a day."""
-        return await self._about("/api/v2/deletions", conversation, timestamp=timestamp)
+        return await self._send("/api/v2/deletions", {"conversation": conversation, "timestamp": timestamp}, terms)
 
-    async def react(self, conversation: str, *, author: str, timestamp: int, emoji: str, remove: bool = False) -> Sent:
+    async def react(self, conversation: str, *, author: str, timestamp: int, emoji: str, remove: bool = False, terms: Terms = ONCE) -> Sent:
         """React to a message, or take the reaction back."""
-        return await self._about("/api/v2/reactions", conversation, author=author, timestamp=timestamp, emoji=emoji, remove=remove)
+        body = {"conversation": conversation, "author": author, "timestamp": timestamp, "emoji": emoji, "remove": remove}
+        return await self._send("/api/v2/reactions", body, terms)
 
-    async def send_poll(self, conversation: str, question: str, options: Sequence[str], *, multiple: bool = False) -> Sent:
+    async def send_poll(
+        self, conversation: str, question: str, options: Sequence[str], *, multiple: bool = False, terms: Terms = ONCE
+    ) -> Sent:
         """Ask a question with a choice of 2 to 100 options. Raises `Unsupported` where signal-cli is too old."""
-        return await self._about("/api/v2/polls", conversation, question=question, options=list(options), multiple=multiple)
+        body = {"conversation": conversation, "question": question, "options": list(options), "multiple": multiple}
+        return await self._send("/api/v2/polls", body, terms)
 
-    async def vote(self, conversation: str, *, author: str, timestamp: int, options: Sequence[int]) -> Sent:
+    async def vote(self, conversation: str, *, author: str, timestamp: int, options: Sequence[int], terms: Terms = ONCE) -> Sent:
         """Vote in a poll; `options` are indexes, none takes the vote back."""
-        return await self._about("/api/v2/polls/votes", conversation, author=author, timestamp=timestamp, options=list(options))
+        body = {"conversation": conversation, "author": author, "timestamp": timestamp, "options": list(options)}
+        return await self._send("/api/v2/polls/votes", body, terms)
 
-    async def close_poll(self, conversation: str, timestamp: int) -> Sent:
+    async def close_poll(self, conversation: str, timestamp: int, *, terms: Terms = ONCE) -> Sent:
         """Close an own poll."""
-        return await self._about("/api/v2/polls/end", conversation, timestamp=timestamp)
+        return await self._send("/api/v2/polls/end", {"conversation": conversation, "timestamp": timestamp}, terms)
 
     async def send_receipts(self, author: str, timestamps: Sequence[int], *, kind: str = "read") -> None:
         """Tell somebody that their messages were read (or `viewed`)."""
@@ -150,12 +171,9 @@ class Messages:
         position = answer.get("position")
         return read_all(Event, answer, "events"), position if isinstance(position, int) else after
 
-    async def _about(self, path: str, conversation: str, **members: object) -> Sent:
-        return await self._send(path, {"conversation": conversation, **members, **self._transport.whose()})
-
-    async def _send(self, path: str, body: Mapping[str, object], key: str | None = None, deadline: float = DEADLINE) -> Sent:
-        headers = {"Idempotency-Key": key} if key else None
-        return read(Sent, await self._transport.call("POST", path, body, headers=headers, deadline=deadline))
+    async def _send(self, path: str, body: Mapping[str, object], terms: Terms) -> Sent:
+        whole = {**body, **self._transport.whose()}
+        return read(Sent, await self._transport.call("POST", path, whole, headers=terms.headers(), deadline=DEADLINE + terms.wait))
 
     def _path(self, message: str) -> str:
         return f"/api/v2/messages/{segment(message)}"
