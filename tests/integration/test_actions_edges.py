@@ -9,7 +9,7 @@ from homeassistant.helpers import entity_registry as er
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.signal_courier.actions.questions import Question
-from custom_components.signal_courier.client.events import MessageRef, Person, Place, Poll
+from custom_components.signal_courier.client.events import MessageContent, MessageRef, Person, Place, Poll
 from custom_components.signal_courier.const import CONF_ACCOUNT, DOMAIN
 from custom_components.signal_courier.events import CourierEvent
 from tests.integration.courier import ECHO, HOME, LIMITED, POLLY, SECOND, TOKEN, uuid_of
@@ -92,6 +92,23 @@ async def test_a_vote_that_is_faster_than_the_answer_of_the_service_counts(hass:
         assert (await question.answer).text == "No"
         assert not other.answer.done()
         assert not question.take(early)
+
+
+async def test_a_plain_answer_that_is_faster_than_the_answer_of_the_service_counts_for_one_question(hass: HomeAssistant, act, config_entry):
+    here = Place(id=uuid_of(ECHO))
+    made = {"hass": hass, "entry_id": config_entry.entry_id, "conversation_id": here.id, "options": ["Yes", "No"], "typed": True}
+
+    def said(text: str, number: int, time: int) -> CourierEvent:
+        message = MessageContent(timestamp=time, text=text)
+        return CourierEvent(id=number, type="message", conversation=here, time=time, entry_id=config_entry.entry_id, message=message)
+
+    with Question(**made) as first, Question(**made) as second:
+        before, after = said("No", 1, 90), said("Yes", 2, 110)
+        assert not any(one.take(event) for event in (before, after) for one in (second, first))
+        second.async_sent(100)
+        assert (await second.answer).text == "Yes"  # what was written before the question is no answer to it
+        first.async_sent(100)
+        assert not first.answer.done()  # the other has taken it
 
 
 async def test_a_reminder_that_cannot_be_sent_does_not_end_the_question(act, courier, hass: HomeAssistant, client):

@@ -160,11 +160,12 @@ async def _remind(call: Call, question: Question) -> None:
 @callback
 def _close_later(call: Call, conversation: str, timestamp: int) -> None:
     """Close the poll, also where the script that asked was stopped."""
+    messages = call.client.messages  # the account may be unloaded meanwhile
 
     async def close() -> None:
         try:
             async with asyncio.timeout(_TIDY):
-                await call.client.messages.close_poll(conversation, timestamp, terms=Terms(key=uuid.uuid4().hex, queued=True))
+                await messages.close_poll(conversation, timestamp, terms=Terms(key=uuid.uuid4().hex, queued=True))
         except (CourierError, TimeoutError) as error:
             LOGGER.debug("A poll could not be closed: %s", error)
 

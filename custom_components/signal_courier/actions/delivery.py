@@ -13,7 +13,7 @@ from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from ..client import Unavailable, Unreachable
 from ..client.messages import Terms
 from ..client.models import OutboxMessage, Recipient, Sent
-from ..const import DOMAIN
+from ..const import DOMAIN, LOGGER
 from .action import Call
 from .once import async_attempt, async_ended
 
@@ -51,10 +51,7 @@ async def async_deliver(call: Call, options: Mapping[str, Any], *, goal: str, pa
     if attempt.options is None:
         attempt.options = dict(options)
     sent = await _submit(call, attempt.key, attempt.options, expires_in)
-    if sent.id is None:  # it left nothing to follow
-        async_ended(call.hass, attempt)
-        return OutboxMessage(id="", state="sent", timestamp=sent.timestamp, recipients=sent.recipients)
-    message = await _follow(call, sent.id, goal, patience)
+    message = await _follow(call, sent.id or "", goal, patience)
     reached = _is_reached(message)
     if reached or message.state != "parked":
         async_ended(call.hass, attempt)
@@ -95,14 +92,13 @@ async def _submit(call: Call, key: str, options: Mapping[str, Any], expires_in: 
 
 async def _insist(send: Callable[[], Awaitable[Sent]]) -> Sent:
     """Ask again where nobody answers: a key sees to it that nothing is sent twice."""
-    for pause in (*_PAUSES, None):
+    for pause in _PAUSES:
         try:
             return await send()
-        except Unreachable:
-            if pause is None:
-                raise
+        except Unreachable as error:
+            LOGGER.debug("Sending is tried again in %s s: %s", pause, error)
         await asyncio.sleep(pause)
-    raise AssertionError  # the last attempt has returned or raised
+    return await send()
 
 
 async def _follow(call: Call, message_id: str, goal: str, patience: float) -> OutboxMessage:

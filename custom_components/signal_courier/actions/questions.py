@@ -24,6 +24,7 @@ _TYPES: Final = ("message", "reaction", "poll", "sent")
 _DESK: HassKey[list[Question]] = HassKey(f"{DOMAIN}_questions")
 _SUBSCRIPTION: HassKey[CALLBACK_TYPE] = HassKey(f"{DOMAIN}_questions_subscription")
 _TAKEN: HassKey[deque[tuple[str, int]]] = HassKey(f"{DOMAIN}_answers")
+_MOST_EARLY: Final = 100
 _SELECTOR: Final = "\N{VARIATION SELECTOR-16}"
 
 
@@ -78,6 +79,9 @@ class Question:
         self.timestamps.add(timestamp)
         early, self.early = self.early, []
         for event in early:
+            plain = _target(event) is None  # it may have answered another question, or have been written before this one
+            if plain and (event.time < timestamp or async_is_answer(self.hass, event)):
+                continue
             if self.take(event):
                 return
 
@@ -100,8 +104,9 @@ class Question:
         if self.answer.done() or event.entry_id != self.entry_id or not self._is_here(event) or not self._may_answer(event):
             return False
         target = _target(event)
-        if target is not None and not self.timestamps and len(self.early) < 100:
-            self.early.append(event)
+        if not self.timestamps and (target is not None or self.typed):
+            if len(self.early) < _MOST_EARLY:
+                self.early.append(event)
             return False  # perhaps it is another's
         if target is not None and target.timestamp not in self.timestamps:
             return False
@@ -111,6 +116,7 @@ class Question:
         indexes, text = found
         timestamp = event.message.timestamp if event.message is not None else event.time
         self.answer.set_result(Answer(indexes=indexes, text=text, who=event.sender or Person(), time=event.time, timestamp=timestamp))
+        self.hass.data.setdefault(_TAKEN, deque(maxlen=64)).append((event.entry_id, event.id))
         return True
 
     def _is_here(self, event: Event) -> bool:
@@ -132,7 +138,7 @@ class Question:
             emojis = [one.replace(_SELECTOR, "") for one in self.emojis[: len(self.options)]]
             return self._chosen((emojis.index(wanted),)) if wanted in emojis and not event.reaction.removed else None
         text = (event.message.text or "").strip() if event.message is not None else ""
-        if not text or (plain and (event.late or not self.typed or not self.timestamps)):
+        if not text or (plain and (event.late or not self.typed)):
             return None
         if not self.options:
             return None if plain and _is_own_remark(event) else ((), text)
@@ -164,7 +170,6 @@ def _hand_out(desk: Sequence[Question], event: CourierEvent) -> None:
     """Give an event to the question that was asked last, of those that it answers."""
     for question in reversed(desk):
         if question.take(event):
-            question.hass.data.setdefault(_TAKEN, deque(maxlen=64)).append((event.entry_id, event.id))
             return
 
 
