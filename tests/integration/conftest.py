@@ -4,6 +4,7 @@
 `client` (the integration's own client, for what a test wants to look up), `events` (a list of every `CourierEvent` from then on).
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -97,6 +98,14 @@ async def setup_integration(hass: HomeAssistant, config_entry: MockConfigEntry) 
     yield set_up
     if config_entry.state.recoverable and hass.config_entries.async_get_entry(config_entry.entry_id) is not None:
         await hass.config_entries.async_unload(config_entry.entry_id)
+    _forget_heartbeats()
+
+
+def _forget_heartbeats() -> None:
+    """Cancel what aiohttp leaves behind where data comes while a WebSocket is closed: a timer that does nothing any more."""
+    for timer in asyncio.get_running_loop()._scheduled:  # type: ignore[attr-defined]  # nobody else knows of them
+        if getattr(timer._callback, "__qualname__", "") == "ClientWebSocketResponse._send_heartbeat":
+            timer.cancel()
 
 
 @pytest.fixture

@@ -81,7 +81,6 @@ async def test_a_short_absence_of_signal_cli_is_waited_out(act: Act, courier, la
     assert was_done("react", await latest())
 
 
-@pytest.mark.parametrize("expected_lingering_timers", [True])  # aiohttp's heartbeat, where data comes while a WebSocket is closed
 async def test_a_short_absence_of_the_service_is_waited_out_and_nothing_is_done_twice(act: Act, courier, client):
     await courier.stop()
     asking = asyncio.ensure_future(act("send_poll", conversation=POLLY, question="Tea?", options=["Yes", "No"]))

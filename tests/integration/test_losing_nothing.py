@@ -74,7 +74,6 @@ async def test_a_thousand_messages_while_the_integration_is_down_come_in_order_a
 
 
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize("expected_lingering_timers", [True])  # aiohttp's heartbeat, where data comes while a WebSocket is closed
 async def test_a_thousand_messages_over_reloads_and_losses_come_in_order_and_once(hass: HomeAssistant, courier, setup_integration, texts):
     entry = await setup_integration()
     assert await hass.config_entries.async_unload(entry.entry_id)
