@@ -5,6 +5,8 @@ Parameters are signal-cli's too (`targetTimestamp` → `target_timestamp`); what
 `EngineError` that the answer means; what the running signal-cli is too old for is refused with `Unsupported`.
 """
 
+import contextlib
+import typing
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
@@ -835,4 +837,20 @@ def _decode[T](method: str, answer: msgspec.Raw, decoder: msgspec.json.Decoder[T
     try:
         return decoder.decode(answer)
     except msgspec.MsgspecError as error:
+        with contextlib.suppress(msgspec.MsgspecError):
+            return _convert_without_nulls(answer, decoder.type)
         raise EngineFault(f"signal-cli answered {method} in a form that nobody knows: {error}") from error
+
+
+def _convert_without_nulls[T](answer: msgspec.Raw, type_: type[T]) -> T:
+    """Read an answer as if what is null had been left out: what was done is not to look undone for want of a list of results."""
+    given = _without_nulls(msgspec.json.decode(answer))
+    if given is None:
+        given = [] if typing.get_origin(type_) is list else {}
+    return msgspec.convert(given, type_)
+
+
+def _without_nulls(given: object) -> object:
+    if isinstance(given, dict):
+        return {key: _without_nulls(value) for key, value in given.items() if value is not None}
+    return [_without_nulls(value) for value in given if value is not None] if isinstance(given, list) else given

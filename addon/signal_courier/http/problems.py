@@ -171,7 +171,7 @@ def answer_to(
         case errors.Unsupported():
             return problem(error.message, 501)
         case errors.UntrustedIdentity():
-            return problem(UNTRUSTED, failure)
+            return problem(failure_text.format(UNTRUSTED), failure)
         case errors.EngineError():
             return problem(failure_text.format(error.message), failure)
         case Overloaded():

@@ -96,8 +96,8 @@ def parse_recipient(text: str, *, field: str = "recipient") -> Recipient:
     """Tell what kind of recipient a text names, and give it in its one canonical form.
 
     Args:
-        text: A number (spaces, dashes and brackets are ignored; without `+` only if it is valid with it), a UUID, `PNI:` and a UUID,
-            a username with or without `u:`, a signal.me link, or a group id in any form.
+        text: A number (spaces, dashes and brackets are ignored; without `+` only if it is valid with it), a UUID with or without `uuid:`,
+            `PNI:` and a UUID, a username with or without `u:`, a signal.me link, or a group id in any form.
         field: What the caller called it; the error names it.
 
     Raises:
@@ -156,6 +156,8 @@ def _by_prefix(text: str, field: str) -> Recipient | None:
     kind, colon, rest = text.partition(":")
     if colon and kind.lower() == "u":
         return Username(rest) if _is_username(rest) else None
+    if colon and kind.lower() == "uuid":
+        return Aci(str(UUID(rest))) if _UUID.fullmatch(rest) else None
     if colon and kind.lower() == "pni":
         return Pni(str(UUID(rest))) if _UUID.fullmatch(rest) else None
     if link := _NUMBER_LINK.fullmatch(text):

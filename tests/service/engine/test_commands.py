@@ -190,6 +190,16 @@ async def test_an_answer_of_another_shape_is_a_fault_and_extra_fields_are_not(da
         await asking("0.14.6").list_groups("+4915100000001")
 
 
+async def test_null_in_an_answer_is_as_if_it_had_been_left_out(daemon: FakeDaemon, asking: Asking) -> None:
+    commands = asking("0.14.6")
+    daemon.on("send", {"timestamp": 5, "results": None})
+    assert (await commands.send("+4915100000001", recipient=["+4915100000002"], message="Hi")).results == []
+    daemon.on("updateGroup", None)
+    assert (await commands.update_group("+4915100000001", group_id="g")).timestamp is None
+    daemon.on("listGroups", None)
+    assert await commands.list_groups("+4915100000001") == []
+
+
 @pytest.mark.parametrize(
     "running,needed,older",
     [

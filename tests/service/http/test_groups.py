@@ -238,6 +238,10 @@ async def test_a_picture_comes_with_its_type_or_404(service: Service) -> None:
     service.daemon.on("getAvatar", Failure(-1, "Could not find avatar"))
     answer = await service.get(path(rest="/avatar"))
     assert (answer.status, answer.error) == (404, "No avatar found.")
+    service.daemon.on("getAvatar", {"data": "abc"})
+    answer = await service.get(path(rest="/avatar"))
+    assert answer.status == 400
+    assert answer.error.startswith("Couldn't decode base64 encoded avatar")
 
 
 async def test_an_old_signal_cli_is_named_where_it_lacks_something(tmp_path: Path) -> None:

@@ -332,6 +332,12 @@ async def test_the_same_key_sends_once_by_rpc_too(service: Service) -> None:
     assert (await rpc(service, [body], **{"Idempotency-Key": "b"})).json["error"]["code"] == -32600
 
 
+async def test_a_list_of_one_is_taken_where_signal_cli_wants_one_text(service: Service) -> None:
+    receipt = {"account": ACCOUNT, "targetTimestamp": 1700000000123, "type": "read"}
+    await rpc(service, request("sendReceipt", receipt | {"recipient": [PERSON]}))
+    assert service.asked("sendReceipt") == [receipt | {"recipient": PERSON}]
+
+
 @pytest.mark.parametrize("number", [2**63, 2**64, 10**40])
 @pytest.mark.parametrize("name", ["editTimestamp", "quoteTimestamp"])
 async def test_a_number_that_signal_cli_cannot_read_harms_nobody_else(service: Service, name: str, number: int) -> None:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from aiohttp import web
 
 from signal_courier.engine.answers import Data
+from signal_courier.engine.errors import EngineFault
 from signal_courier.http.answers import content
 from signal_courier.http.call import Call
 from signal_courier.model.attachments import HEAD, Content, Inline
@@ -37,5 +38,8 @@ async def staged_avatar[B, Q](call: Call[B, Q], avatar: Content | None) -> Async
 
 def picture(data: Data) -> web.Response:
     """A picture from signal-cli, its type told from its bytes."""
-    raw = base64.b64decode(data.data)
+    try:
+        raw = base64.b64decode(data.data, validate=True)
+    except ValueError as error:
+        raise EngineFault(f"Couldn't decode base64 encoded avatar: {error}") from error
     return content(raw, media_type(raw[:HEAD]))

@@ -16,6 +16,8 @@ WITHOUT_ACCOUNT = frozenset({"version", "listAccounts", "startLink", "finishLink
 NEW_ACCOUNTS = frozenset({"startLink", "finishLink"})
 CHANGING_ACCOUNTS = frozenset({"finishLink", "register", "verify", "unregister", "deleteLocalAccountData", "finishChangeNumber"})
 """After these the list of accounts may be another."""
+ONE_RECIPIENT = frozenset({"sendReceipt", "trust", "updateContact", "removeContact", "sendPaymentNotification"})
+"""These take one text as their recipient, where the others take a list: clients send them a list of one, too."""
 OPEN = frozenset({"version", "listAccounts"})
 """For every caller; the list holds the accounts that the caller may use."""
 

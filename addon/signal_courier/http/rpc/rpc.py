@@ -217,6 +217,9 @@ async def _perform(call: Call[None, None], method: str, given: dict[str, object]
             given["account"] = await services.accounts.meant(None)
         except InvalidValue:
             _LOGGER.debug("%s names no account, and there is not exactly one", method)
+    match given.get("recipient"):
+        case [only] if method in methods.ONE_RECIPIENT:
+            given["recipient"] = only
     methods.check(call, method, cast("Params", params))
     if isinstance(account := given.get("account"), str) and account.startswith("+"):
         given["account"] = parse_number(account).e164  # what was checked is what is asked for
