@@ -506,6 +506,8 @@ def _warnings(settings: Settings, environment: Mapping[str, str]) -> list[str]:
     found += _misspelt(environment)
     if settings.on_demand and settings.signal_cli is not None and not os.access(settings.signal_cli, os.X_OK):
         found.append(f"SIGNAL_CLI: {settings.signal_cli} is not there, or no program; nothing can be sent or received")
+    if settings.allowed_hosts and settings.trust_loopback:
+        found.append("COURIER_ALLOWED_HOSTS: if a proxy on this machine serves that name, set COURIER_TRUST_LOOPBACK=false, too")
     if settings.auth == "open" and settings.beyond_loopback:
         found.append("COURIER_AUTH=open: everybody on the network can read and send messages; `signal-courier token create` is safer")
     return found

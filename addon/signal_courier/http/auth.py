@@ -10,11 +10,12 @@ import base64
 import binascii
 import ipaddress
 import logging
+import re
 import socket
 from collections.abc import Collection, Mapping
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 
 from signal_courier.access.caller import INGRESS, LOOPBACK, OPEN, Caller
 from signal_courier.access.reach import Reach
@@ -34,10 +35,15 @@ _QR_CODE = "/api/v1/devices/qr-code?"
 """A WebSocket that the gateway's clients cannot give a header to; its address is good for nothing else and in no log."""
 _OPEN_PREFIXES = ("/v1/", "/v2/", "/swagger", "/docs", "/openapi.json")
 """What `COURIER_AUTH=open` opens: the drop-in routes and their documentation."""
-_PROXY_HEADERS = ("X-Forwarded-For", "Forwarded", "X-Real-Ip", "Via")
+_PROXY_HEADERS = (
+    "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "Forwarded", "X-Real-Ip", "X-Client-Ip", "Cf-Connecting-Ip", "Via",
+)  # fmt: skip
 """A request with one of these comes from somewhere else, although a proxy on this machine handed it over."""
+_PAGES = ("/swagger", "/docs")
+"""What links on other pages may lead to: looking at it changes nothing."""
 _LOCAL_SUFFIXES = (".localhost", ".local", ".lan", ".internal", ".home", ".home.arpa", ".localdomain")
 """No public name ends so: whoever can make one up is in the network already."""
+_HOST = re.compile(r"(?P<name>[^\s\[\]:/?#@\\]+|\[[0-9A-Fa-f:.]+(%[^\s\]]+)?\])(:\d*)?")
 _CACHE = 1024
 
 
@@ -95,8 +101,10 @@ class Gate:
         origin = headers.get("Origin")
         if origin is not None:
             self._check_origin(origin, headers.get("Host"))
-        elif headers.get("Sec-Fetch-Site") in ("cross-site", "same-site") and headers.get("Sec-Fetch-Mode") != "navigate":
-            raise Forbidden("Requests from web pages of other origins are refused")
+        elif headers.get("Sec-Fetch-Site") in ("cross-site", "same-site") and (
+            headers.get("Sec-Fetch-Mode") != "navigate" or not target.startswith(_PAGES)
+        ):
+            raise Forbidden("Requests from web pages of other origins are refused; their links may lead to the documentation only")
         token = path_token if path_token is not None else token_in(request.headers)
         if token is None:
             if (trusted := self._without_token(request, target)) is None:
@@ -125,20 +133,27 @@ class Gate:
 
     def _without_token(self, request: web.BaseRequest, target: str) -> Caller | None:
         """Who is trusted all the same."""
-        if self._trust_loopback and self._is_loopback(request.remote) and not any(name in request.headers for name in _PROXY_HEADERS):
+        if self._trust_loopback and self._is_loopback(request.remote) and self._is_direct(request):
             return LOOPBACK
         if self._open and _is_open(target):
             return OPEN
         return None
 
+    def _is_direct(self, request: web.BaseRequest) -> bool:
+        """Whether a request from this machine was made on it, as far as can be told: no proxy or tunnel has handed it over.
+
+        Proxies say so in a header; those that say nothing, and tunnels, keep the name under which the service is known to others. Older
+        releases of nginx do neither unless told to, but speak HTTP/1.0 and close after each request.
+        """
+        headers = request.headers
+        if any(name in headers for name in _PROXY_HEADERS) or not self._hosts.is_own(headers.get("Host")):
+            return False
+        return request.version >= HttpVersion11 or headers.get("Connection", "").lower() != "close"
+
     def _is_loopback(self, remote: str | None) -> bool:
         known = self._local.get(remote)
         if known is None:
-            try:
-                address = ipaddress.ip_address((remote or "").partition("%")[0])
-            except ValueError:
-                return False
-            known = (getattr(address, "ipv4_mapped", None) or address).is_loopback
+            known = (address := _address_of(remote or "")) is not None and address.is_loopback
             if len(self._local) < _CACHE:
                 self._local[remote] = known
         return known
@@ -198,6 +213,20 @@ class Hosts:
         self._any = "*" in allowed
         self._names = {name.lower().rstrip(".") for name in allowed} | {socket.gethostname().lower()}
         self._known: dict[str | None, bool] = {None: True}
+        self._own: dict[str | None, bool] = {None: True}
+
+    def is_own(self, host: str | None) -> bool:
+        """Whether a Host header names this machine as only programs on it do: `localhost`, a loopback address, a single word."""
+        own = self._own.get(host)
+        if own is None:
+            name = _name_in(host or "")
+            if (address := _address_of(name)) is not None:
+                own = address.is_loopback or address.is_unspecified
+            else:
+                own = name == socket.gethostname().lower() or name.endswith(".localhost") or _is_word(name)
+            if len(self._own) < _CACHE:
+                self._own[host] = own
+        return own
 
     def serves(self, host: str | None) -> bool:
         """Whether a Host header is one of ours."""
@@ -209,17 +238,27 @@ class Hosts:
         return known
 
     def _is_ours(self, host: str) -> bool:
-        try:
-            name = (urlsplit(f"//{host}").hostname or "").rstrip(".")
-        except ValueError:
-            return False
-        if name in self._names or name.endswith(_LOCAL_SUFFIXES):
-            return True
-        try:
-            ipaddress.ip_address(name.partition("%")[0])
-        except ValueError:
-            return bool(name) and name.replace("-", "").replace("_", "").isalnum()
-        return True
+        name = _name_in(host)
+        return name in self._names or name.endswith(_LOCAL_SUFFIXES) or _address_of(name) is not None or _is_word(name)
+
+
+def _name_in(host: str) -> str:
+    """The name or address in a Host header, in lower case; empty where it holds anything else."""
+    found = _HOST.fullmatch(host)
+    return found["name"].strip("[]").rstrip(".").lower() if found is not None else ""
+
+
+def _address_of(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """An address, without its zone; one of IPv4 that is wrapped in one of IPv6 unwrapped."""
+    try:
+        address = ipaddress.ip_address(name.partition("%")[0])
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
+
+
+def _is_word(name: str) -> bool:
+    return name.replace("-", "").replace("_", "").isalnum()
 
 
 def _host_of(origin: str) -> str | None:

@@ -41,7 +41,10 @@ class _Connection(web.RequestHandler):
 
 
 class _Bounded(web.Server):
-    """Refuses connections beyond a number, so that idle ones cannot use up what the service needs for itself."""
+    """Keeps connections to a number: a new one takes the place of the oldest that has no request, if there is one.
+
+    So nobody keeps others out by opening connections and saying nothing.
+    """
 
     def __init__(self, handler: Handle, connections: int, hook: Hook | None) -> None:
         super().__init__(
@@ -69,10 +72,17 @@ class _Bounded(web.Server):
         super().connection_made(handler, transport)
         full = len(self._connections) > self._most
         if full:
-            transport.abort()
+            (self._idle(handler) or transport).abort()
         if full and not self._full:
-            _LOGGER.warning("More than %d connections are open at once: no more are taken (COURIER_MAX_CONNECTIONS)", self._most)
+            _LOGGER.warning("More than %d connections are open at once: idle ones are closed (COURIER_MAX_CONNECTIONS)", self._most)
         self._full = full
+
+    def _idle(self, new: web.RequestHandler) -> asyncio.Transport | None:
+        """The transport of the oldest connection that has no request."""
+        for handler, transport in self._connections.items():
+            if handler is not new and handler._current_request is None and not transport.is_closing():  # noqa: SLF001  # it has no other name
+                return transport
+        return None
 
     def _make_hooked(
         self,

@@ -17,6 +17,8 @@ from signal_courier.model.errors import InvalidValue, TooLarge
 _DEADLINE = 60.0
 _CONNECT = 10.0
 _REDIRECTS = 3
+_HEADERS = {"Accept": "*/*", "Via": "1.1 signal-courier"}
+"""`Via`: somebody else asks. A service that trusts what comes from this machine (as this one does) must not take them for us."""
 _FORBIDDEN = "the address is in a private network"
 
 
@@ -36,7 +38,7 @@ class Fetcher:
                 for _ in range(_REDIRECTS + 1):
                     self._check(address, field)
                     trust = await certificates_for(address)
-                    async with session.get(address, allow_redirects=False, headers={"Accept": "*/*"}, ssl=trust) as answer:
+                    async with session.get(address, allow_redirects=False, headers=_HEADERS, ssl=trust) as answer:
                         if answer.status in (301, 302, 303, 307, 308) and "Location" in answer.headers:
                             address = urljoin(address, answer.headers["Location"])
                             continue

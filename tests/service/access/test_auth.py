@@ -82,10 +82,42 @@ async def test_whoever_shows_a_token_is_judged_by_it_on_this_machine_too(tmp_pat
         assert (await service.get("/v1/accounts", Authorization=f"Bearer {secret}")).status == 403
 
 
-@pytest.mark.parametrize("header", ["X-Forwarded-For", "Forwarded", "X-Real-IP", "Via"])
+@pytest.mark.parametrize(
+    "header",
+    ["X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "Forwarded", "X-Real-IP", "X-Client-IP", "CF-Connecting-IP", "Via"],
+)
 async def test_what_a_proxy_on_this_machine_hands_over_is_not_this_machine(tmp_path: Path, header: str) -> None:
     async with simulated(tmp_path) as service:
         assert (await service.get("/v1/about", **{header: "203.0.113.9"})).status == 401
+
+
+@pytest.mark.parametrize("host", ["signal.example.org", "192.168.1.2:8080", "[fd00::2]", "nas.lan", "ha.local:8080"])
+async def test_what_a_tunnel_hands_over_under_a_name_for_others_is_not_this_machine(tmp_path: Path, host: str) -> None:
+    async with simulated(tmp_path, allowed_hosts=("signal.example.org",)) as service:
+        assert (await service.get("/v1/about", Host=host)).status == 401
+        assert (await service.get("/v1/about", Host=host, Authorization=f"Bearer {await token(service)}")).status == 200
+
+
+@pytest.mark.parametrize("host", ["localhost", "a.localhost", "127.0.0.1:1", "127.9.9.9", "[::1]:80", "0.0.0.0:8080", "nas", "LOCALHOST."])
+async def test_a_program_on_this_machine_calls_it_as_only_such_do(tmp_path: Path, host: str) -> None:
+    async with simulated(tmp_path) as service:
+        assert (await service.get("/v1/about", Host=host)).status == 200
+
+
+@pytest.mark.parametrize(
+    "head,status",
+    [
+        (b"HTTP/1.0\r\nHost: 127.0.0.1:8080\r\nConnection: close", 401), (b"HTTP/1.0\r\nConnection: keep-alive", 200), (b"HTTP/1.0", 200),
+        (b"HTTP/1.1\r\nHost: 127.0.0.1:8080\r\nConnection: close", 200),
+    ],
+)  # fmt: skip
+async def test_a_proxy_that_says_nothing_is_known_by_its_old_protocol(tmp_path: Path, head: bytes, status: int) -> None:
+    """As nginx speaks where its configuration holds nothing but `proxy_pass`."""
+    async with simulated(tmp_path) as service:
+        reader, writer = await asyncio.open_connection("127.0.0.1", service.courier.server.port)
+        writer.write(b"GET /v1/about " + head + b"\r\n\r\n")
+        assert int((await reader.readline()).split()[1]) == status
+        writer.close()
 
 
 async def test_a_token_reaches_only_its_recipients_in_every_field_and_only_through_its_account(service: Service) -> None:
@@ -104,6 +136,40 @@ async def test_a_token_reaches_only_its_recipients_in_every_field_and_only_throu
     assert (await service.put(f"/v1/typing-indicator/{ACCOUNT}", {"recipient": BEN})).status == 401
     assert (await service.request("PUT", f"/v1/typing-indicator/{ACCOUNT}", {"recipient": BEN}, **key)).status == 204
     assert (await service.request("PUT", f"/v1/typing-indicator/{OTHER}", {"recipient": BEN}, **key)).status == 403
+
+
+async def test_the_outbox_tells_a_token_of_its_recipients_alone_and_no_texts_to_one_that_may_not_read(service: Service) -> None:
+    admin = {"X-Api-Key": await token(service)}
+    key = {"X-Api-Key": await token(service, Scope.SEND, accounts=[ACCOUNT], recipients=[BEN])}
+    reader = {"X-Api-Key": await token(service, Scope.SEND, Scope.RECEIVE, recipients=[BEN])}
+    ids = {}
+    for name, people in {"ben": [BEN], "other": [OTHER], "both": [BEN, OTHER]}.items():
+        body = {"account": ACCOUNT, "recipients": people, "text": f"secret for {name}", "wait": 10}
+        ids[name] = (await service.post("/api/v2/messages", body, **admin)).json["id"]
+    for limited, may_read in ((key, False), (reader, True)):
+        listed = await service.get(f"/api/v2/outbox?account=%2B{ACCOUNT[1:]}", **limited)
+        assert [one["id"] for one in listed.json["messages"]] == [ids["ben"]]
+        assert (b"secret for ben" in listed.body) is may_read
+        one = await service.get(f"/api/v2/messages/{ids['ben']}", **limited)
+        assert (one.status, b"secret" in one.body) == (200, may_read)
+        for name in ("other", "both"):
+            for method, more in (("GET", ""), ("DELETE", ""), ("POST", "/retry")):
+                assert (await service.request(method, f"/api/v2/messages/{ids[name]}{more}", **limited)).status == 403, (method, name)
+    assert b"secret for both" in (await service.get(f"/api/v2/outbox?account=%2B{ACCOUNT[1:]}", **admin)).body
+
+
+async def test_who_opens_connections_and_says_nothing_keeps_nobody_out(tmp_path: Path) -> None:
+    async with simulated(tmp_path, max_connections=10) as service:
+        port = service.courier.server.port
+        silent = [await asyncio.open_connection("127.0.0.1", port) for _ in range(30)]
+        for _ in range(20):
+            async with aiohttp.ClientSession() as session, session.get(f"http://127.0.0.1:{port}/v1/about") as answer:
+                assert answer.status == 200
+        gone = 0
+        for reader, writer in silent:
+            writer.close()
+            gone += reader.at_eof() or reader.exception() is not None
+        assert gone >= 20
 
 
 async def test_an_account_that_is_not_here_cannot_be_told_from_one_that_is_not_allowed(service: Service) -> None:
@@ -204,17 +270,34 @@ async def test_a_foreign_page_is_refused_and_our_own_is_not(tmp_path: Path) -> N
         assert (await service.get("/v1/about", **{"Sec-Fetch-Site": "same-origin"})).status == 200
 
 
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+async def test_a_link_on_another_page_leads_to_the_documentation_and_never_fetches_messages(tmp_path: Path, site: str) -> None:
+    async with simulated(tmp_path) as service:
+        click = {"Sec-Fetch-Site": site, "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+        assert (await service.get("/swagger/index.html", **click)).status == 200
+        for path in (f"/v1/receive/{ACCOUNT}", "/v1/qrcodelink?device_name=x", "/api/v2/events?consumer=x&wait=0", "/v1/about"):
+            assert (await service.get(path, **click)).status == 403, path
+        assert (await service.get("/v1/about", **click | {"Sec-Fetch-Site": "none"})).status == 200, "typed, or a bookmark"
+
+
 @pytest.mark.parametrize("host", ["localhost", "a.localhost", "127.0.0.1:1", "[::1]:80", "192.168.1.2", "nas", "nas.lan", "ha.local:8080"])
 async def test_names_of_the_local_network_are_served(tmp_path: Path, host: str) -> None:
     async with simulated(tmp_path) as service:
-        assert (await service.get("/v1/about", Host=host)).status == 200
+        assert (await service.get("/v1/about", Host=host, Authorization=f"Bearer {await token(service)}")).status == 200
 
 
-@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example", "[", "a b", "local.com", "."])
+@pytest.mark.parametrize(
+    "host",
+    [
+        "evil.example", "127.0.0.1.evil.example", "localhost.evil.example", "[", "a b", "local.com", ".", "evil.example@localhost",
+        "localhost/evil.example", "localhost:80:80", "localhost#", "", "[::1", "127.0.0.1]",
+    ],
+)  # fmt: skip
 async def test_public_names_are_not_served_unless_they_are_set(tmp_path: Path, host: str) -> None:
     async with simulated(tmp_path, allowed_hosts=("signal.example.org",)) as service:
         assert (await service.get("/v1/about", Host=host)).status == 421
-        assert (await service.get("/v1/about", Host="Signal.Example.org:443")).status == 200
+        key = {"X-Api-Key": await token(service)}
+        assert (await service.get("/v1/about", Host="Signal.Example.org:443", **key)).status == 200
 
 
 async def test_pages_of_other_origins_are_served_by_setting_only(tmp_path: Path) -> None:

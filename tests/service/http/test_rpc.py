@@ -191,6 +191,15 @@ async def test_a_token_for_one_recipient_reaches_nobody_else(service: Service, m
     assert "result" in reply.json
 
 
+@pytest.mark.parametrize("method", ["sendStory", "acceptCall", "rejectCall", "hangupCall"])
+async def test_naming_an_allowed_recipient_opens_nothing_that_takes_no_notice_of_it(service: Service, method: str) -> None:
+    bearer = {"Authorization": f"Bearer {await token(service, Scope.SEND, recipients=(PERSON,))}"}
+    params = {"account": ACCOUNT, "recipient": PERSON, "callId": 1, "attachment": "data:image/png;base64,aGk="}
+    assert (await rpc(service, request(method, params), **bearer)).json["error"]["code"] == -32001
+    assert (await rpc(service, request(method, params | {"groupId": ""}), **bearer)).json["error"]["code"] == -32001
+    assert service.asked(method) == []
+
+
 @pytest.mark.parametrize(
     "method,params",
     [

@@ -469,6 +469,15 @@ class TestAddresses:
             assert seen == [("cat.png", PNG), ("cat.png", PNG)]
             assert service.spooled() == []
 
+    async def test_nobody_gets_through_an_attachment_what_this_machine_alone_may_ask_for(self, tmp_path: Path) -> None:
+        """The service trusts this machine; what it fetches for somebody is not asked by this machine."""
+        async with served(tmp_path, accounts=ACCOUNTS, attachment_urls=True, attachment_urls_private=True) as service:
+            here = f"http://127.0.0.1:{service.courier.server.port}"
+            for path in ("/v1/accounts", "/api/v2/backup", "/api/v2/tokens"):
+                reply = await service.post("/v2/send", to(BEN, attachments=[here + path]))
+                assert (reply.status, reply.error) == (400, "attachments: the address answered with status 401")
+            assert service.asked() == []
+
     @pytest.mark.parametrize("path,status", [("/large", 413), ("/missing", 400), ("/loop", 400), ("/away?to=ftp://x/", 400)])
     async def test_what_cannot_be_fetched_is_refused(self, tmp_path: Path, web: str, path: str, status: int) -> None:
         async with served(tmp_path, accounts=ACCOUNTS, attachment_urls=True, attachment_urls_private=True, body_limit_mib=1) as service:

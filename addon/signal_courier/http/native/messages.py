@@ -27,6 +27,7 @@ from signal_courier.http.native.common import (
     trouble,
 )
 from signal_courier.http.native.sending import ANSWERS, QUIET_ANSWERS, recipients_of, send, send_and_tell
+from signal_courier.http.problems import NotAllowed
 from signal_courier.http.routing import Answer, RouteTable
 from signal_courier.messaging.outbox import Terms
 from signal_courier.messaging.staging import Stage
@@ -162,7 +163,7 @@ class MessageEntry(msgspec.Struct, kw_only=True, omit_defaults=True):
     recipients: list[RecipientStatus]
     content: Annotated[
         dict[str, object] | None,
-        msgspec.Meta(description="What is sent; files by their names. Not in a history, which tells it better."),
+        msgspec.Meta(description="What is sent, for callers with the scope `receive`; files by their names."),
     ] = None
     timestamp: Annotated[int | None, msgspec.Meta(description="Its name in Signal, once it was sent.")] = None
     expires_at: Annotated[int | None, msgspec.Meta(description="When it is given up, while it is open.")] = None
@@ -174,6 +175,9 @@ class MessageList(msgspec.Struct):
     """What was sent, or is to be; the newest first."""
 
     messages: list[MessageEntry]
+
+
+_NO_CONTENT = msgspec.Raw(b"null")
 
 
 class _Found(msgspec.Struct):
@@ -205,7 +209,8 @@ class OutboxQuery(AccountQuery):
 async def list_outbox(call: Call[None, OutboxQuery]) -> web.StreamResponse:
     """List what this service has sent, and what waits to be sent.
 
-    Everything is in it, reactions and deletions too. `GET /api/v2/messages` is what was said, in both directions.
+    Everything is in it, reactions and deletions too. `GET /api/v2/messages` is what was said, in both directions. A token that may write
+    to some people only is told of what goes to them alone: a page may hold fewer messages than `limit`.
     """
     query = call.query
     if not 1 <= query.limit <= 1000:
@@ -221,7 +226,7 @@ async def list_outbox(call: Call[None, OutboxQuery]) -> web.StreamResponse:
     found = await call.services.outbox.list(
         account=account, conversation=names, before=query.before or None, limit=query.limit, open_only=query.open
     )
-    return json_answer(_Found(found))
+    return json_answer(_Found([_shown(call, status) for status in found if _is_theirs(call, status)]))
 
 
 class WaitQuery(msgspec.Struct):
@@ -234,7 +239,7 @@ class WaitQuery(msgspec.Struct):
 
 
 @routes.add(
-    "GET", "/api/v2/messages/{message}", scope=Scope.SEND, accounts=Reach.CHECKED, query=WaitQuery,
+    "GET", "/api/v2/messages/{message}", scope=Scope.SEND, accounts=Reach.CHECKED, recipients=Reach.CHECKED, query=WaitQuery,
     answers=[Answer(200, "Where it is, for each recipient.", MessageEntry, example=_STATUS), INVALID, MISSING],
 )  # fmt: skip
 async def get_message(call: Call[None, WaitQuery]) -> web.StreamResponse:
@@ -250,16 +255,16 @@ async def get_message(call: Call[None, WaitQuery]) -> web.StreamResponse:
     status = await _status(call)
     if wait:
         status = await call.services.outbox.wait_until(status.id, DeliveryState(until), float(wait))
-    return json_answer(status)
+    return json_answer(_shown(call, status))
 
 
 @routes.add(
-    "DELETE", "/api/v2/messages/{message}", scope=Scope.SEND, accounts=Reach.CHECKED, recipients=Reach.FREE,
+    "DELETE", "/api/v2/messages/{message}", scope=Scope.SEND, accounts=Reach.CHECKED, recipients=Reach.CHECKED,
     answers=[Answer(200, "What was not being sent yet is cancelled.", MessageEntry, example=_STATUS | {"state": "cancelled"}), MISSING],
 )  # fmt: skip
 async def cancel_message(call: Call[None, None]) -> web.StreamResponse:
     """Take back what is not being sent yet."""
-    return json_answer(await call.services.outbox.cancel((await _status(call)).id))
+    return json_answer(_shown(call, await call.services.outbox.cancel((await _status(call)).id)))
 
 
 @routes.add(
@@ -273,16 +278,33 @@ async def cancel_message(call: Call[None, None]) -> web.StreamResponse:
 async def retry_message(call: Call[None, None]) -> web.StreamResponse:
     """Try again, for all whom it did not reach."""
     status = await _status(call)
-    call.check_recipients([parse_recipient(one.group or one.recipient) for one in status.recipients])
-    return json_answer(await call.services.outbox.retry(status.id))
+    return json_answer(_shown(call, await call.services.outbox.retry(status.id)))
 
 
 async def _status[B, Q](call: Call[B, Q]) -> MessageStatus:
-    """The message that the path names; one of another account is none. Raises `MissingThing`."""
+    """The message that the path names; one of another account is none. Raises `MissingThing`, `NotAllowed`."""
     status = await call.services.outbox.get(call.path["message"])
     if not call.caller.may_use(status.account):
         raise MissingThing("message", "There is no such message.")
+    if not _is_theirs(call, status):
+        raise NotAllowed
     return status
+
+
+def _is_theirs[B, Q](call: Call[B, Q], status: MessageStatus) -> bool:
+    """Whether the caller may know of a message: not where it goes to somebody whom they may not write to."""
+    try:
+        return call.caller.recipients is None or (
+            len(status.recipients) > 0
+            and all(call.caller.may_reach(parse_recipient(one.group or one.recipient)) for one in status.recipients)
+        )
+    except InvalidValue:
+        return False
+
+
+def _shown[B, Q](call: Call[B, Q], status: MessageStatus) -> MessageStatus:
+    """What the caller gets to see: what was written only with the scope to read it, as somebody else may have written it."""
+    return status if call.caller.may(Scope.RECEIVE) else msgspec.structs.replace(status, content=_NO_CONTENT)
 
 
 def _set_terms[Q](call: Call[NewMessage, Q]) -> None:

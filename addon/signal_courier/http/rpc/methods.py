@@ -42,6 +42,9 @@ READING = frozenset(
 )  # fmt: skip
 """These reach nobody."""
 
+_NOBODY_NAMED = frozenset({"acceptCall", "rejectCall", "hangupCall"})
+"""These reach somebody whom none of their parameters names."""
+_GROUPS = frozenset({"groupid", "groupids"})
 _RECIPIENTS = frozenset({"recipient", "recipients", "groupid", "groupids", "username", "usernames"})
 _FILES = frozenset({"attachment", "attachments", "avatar", "previewimage", "path"})
 _QUOTED_FILES = frozenset({"quoteattachment", "quoteattachments"})
@@ -58,7 +61,7 @@ def check[B, Q](call: Call[B, Q], method: str, params: Params) -> None:
     if caller.recipients is not None and method not in READING:
         if SCOPES.get(method) is not Scope.SEND:
             raise NotAllowed
-        _check_recipients(call, params)
+        _check_recipients(call, method, params)
     if caller.kind != "loopback":
         _check_files(method, params)
 
@@ -75,7 +78,9 @@ def _check_account[B, Q](call: Call[B, Q], method: str, params: Params) -> None:
         raise NotAllowed from None
 
 
-def _check_recipients[B, Q](call: Call[B, Q], params: Params) -> None:
+def _check_recipients[B, Q](call: Call[B, Q], method: str, params: Params) -> None:
+    if method in _NOBODY_NAMED or (method == "sendStory" and not any(_plain(key) in _GROUPS and value for key, value in params.items())):
+        raise NotAllowed  # a recipient may be named all the same: signal-cli takes no notice of it
     try:
         named = list(_recipients(params))
     except InvalidValue:
