@@ -49,11 +49,16 @@ class OpenServer(HttpServer):
         dialect = match.dialect or self._default_dialect
         if route.body is None:
             return await route.handler(Call(request, self._services, match.path, dialect, None, query, LOOPBACK))
+        call: Call[object, object]
+        if (at_hand := bodies.body_at_hand(request, route.body)) is not None:
+            call = Call(request, self._services, match.path, dialect, at_hand, query, LOOPBACK)
+            return await route.handler(call)
         async with bodies.read_body(request, route.body, optional=route.body_optional, spool=self._spool, limit=self._limit) as body:
-            return await route.handler(Call[object, object](request, self._services, match.path, dialect, body, query, LOOPBACK))
+            call = Call(request, self._services, match.path, dialect, body, query, LOOPBACK)
+            return await route.handler(call)
 
     @override
-    def _note(self, request: web.BaseRequest, visit: _Visit, status: int, started: float) -> None:
+    def _note(self, request: web.BaseRequest, visit: _Visit, status: int, started: float | None) -> None:
         """Say nothing."""
 
 

@@ -1,7 +1,8 @@
 """The audit log: who asked what, of which account, with which result. No texts, no recipients, no tokens.
 
-Lines are collected and written together, so the last seconds before a `kill -9` may be missing. What was refused is joined by address and
-status, so that nobody who is kept out can push the log's older lines out.
+Lines are collected and written together, so the last seconds before a `kill -9` may be missing. A request is a line; where there are very
+many in a moment, those that are alike in everything but their time become one line that counts them. What was refused is joined by address
+and status. So neither a busy program nor somebody who is kept out can push the log's older lines out.
 """
 
 import asyncio
@@ -20,8 +21,13 @@ _PAUSE = 2.0
 """Seconds for which lines are collected."""
 _WAITING = 20_000
 """Lines that may wait while nothing can be written; what comes then is counted and lost."""
+_APART = 200
+"""Lines of one pause that are told apart even when they are alike."""
 _REFUSED = 200
 """Addresses that are told apart in one pause."""
+
+type _Kind = tuple[str, str, str | None, str, str, str, str | None, int]
+"""The fields of a line without its time and its count."""
 
 
 class AuditLog:
@@ -30,6 +36,8 @@ class AuditLog:
     def __init__(self, table: AuditTable) -> None:
         self.table = table
         self._waiting: list[AuditRow] = []
+        self._alike: dict[_Kind, list[int]] = {}
+        """Of more than those: time of the first, and how many there were, in the order of the first."""
         self._refused: Counter[tuple[str, int]] = Counter()
         self._lost = 0
         self._stuck = False
@@ -50,12 +58,16 @@ class AuditLog:
 
     def record(self, caller: Caller, address: str | None, method: str, route: str, account: str | None, status: int) -> None:
         """One request of somebody who was let in."""
-        if len(self._waiting) >= _WAITING:
+        kind = (caller.name, caller.kind, caller.token_id, address or "", method, route, account, status)
+        known = self._alike.get(kind)
+        if known is not None:
+            known[1] += 1
+        elif len(self._waiting) < _APART:
+            self._waiting.append(AuditRow(now_ms(), *kind, 1))
+        elif len(self._waiting) + len(self._alike) < _WAITING:
+            self._alike[kind] = [now_ms(), 1]
+        else:
             self._lost += 1
-            return
-        self._waiting.append(
-            AuditRow(now_ms(), caller.name, caller.kind, caller.token_id, address or "", method, route, account, status, 1)
-        )
 
     def refuse(self, address: str | None, status: int) -> None:
         """One request of somebody who was not."""
@@ -69,8 +81,10 @@ class AuditLog:
         if not (self._waiting or self._refused):
             return
         rows, self._waiting = self._waiting, []
+        alike, self._alike = self._alike, {}
         refused, self._refused = self._refused, Counter()
         now = now_ms()
+        rows += [AuditRow(at, *kind, times) for kind, (at, times) in alike.items()]
         rows += [AuditRow(now, "", "refused", None, address, "", "", None, status, times) for (address, status), times in refused.items()]
         try:
             await self.table.add(rows)

@@ -44,6 +44,21 @@ class Digest(Protocol):
         """Take the next bytes."""
 
 
+def body_at_hand[T](request: web.BaseRequest, type_: type[T]) -> T | None:
+    """Decode a small body that came along with its head, as most do; `None` where `read_body` has work to do.
+
+    Raises what decoding it there raises. Nothing is spooled.
+    """
+    content = request.content
+    if not content.is_eof() or not 0 < content.total_bytes <= SMALL:
+        return None
+    try:
+        raw = content.read_nowait(-1)
+    except LOST as error:
+        raise lost_body(error) from error
+    return decode(raw, type_)
+
+
 class read_body[T]:  # noqa: N801  # used like a function
     """Read and decode the body of a request, for the time of a `with` block.
 

@@ -1,7 +1,7 @@
 """One request, decoded: what a handler gets."""
 
 import hashlib
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import unquote_to_bytes
 
@@ -59,11 +59,11 @@ class Call[B, Q]:
         self.terms = terms
         """How what it sends is to be sent; `None` = at once, while the caller waits."""
 
-    async def send(self, account: str, recipients: Sequence[Recipient], what: Sendable) -> Outcome:
+    def send(self, account: str, recipients: Sequence[Recipient], what: Sendable) -> Coroutine[None, None, Outcome]:
         """Send as the caller wants it to be sent; see `Outbox.send`. Raises `NotAllowed`, too."""
         self.check_account(account)
         self.check_recipients(recipients)
-        return await self.services.outbox.send(account, recipients, what, self.terms)
+        return self.services.outbox.send(account, recipients, what, self.terms)
 
     @property
     def account(self) -> str:

@@ -14,7 +14,7 @@ from typing import Final, Literal
 
 import msgspec
 from aiohttp import web
-from multidict import CIMultiDict, CIMultiDictProxy
+from multidict import CIMultiDict, CIMultiDictProxy, istr
 
 from signal_courier.access.caller import Caller
 from signal_courier.engine.errors import EngineTimeout
@@ -49,6 +49,9 @@ HEADERS: Final[Mapping[str, tuple[str, Mapping[str, object]]]] = {
     ),
 }
 """What can be said in headers, for the documentation."""
+_FOLDED_KEY: Final = istr(KEY)
+_FOLDED_PREFER: Final = istr("Prefer")
+"""Folded once: every request is asked for both."""
 _KEPT_HEADERS: Final = ("Content-Type", "Retry-After", "Location", "Preference-Applied")
 
 
@@ -64,7 +67,7 @@ class MessageAccepted(msgspec.Struct):
 def wishes_of(request: web.BaseRequest, match: Match) -> Wishes | None:
     """The wishes in a request's headers, `None` where there are none. Raises `InvalidValue`."""
     headers = request.headers
-    key, prefer = headers.get(KEY), headers.get("Prefer")
+    key, prefer = headers.get(_FOLDED_KEY), headers.get(_FOLDED_PREFER)
     if key is None and prefer is None:
         return None
     terms = Terms()

@@ -92,6 +92,12 @@ class Route:
     websocket: bool = False
     face: Face = Face.COMPAT
     """How errors are worded."""
+    sends: bool = field(init=False)
+    """Whether it hands messages to the outbox: `Idempotency-Key` and `Prefer` count."""
+
+    def __post_init__(self) -> None:
+        """Tell once what every request asks."""
+        object.__setattr__(self, "sends", self.scope is Scope.SEND and self.body is not None and self.tag != "Calls")
 
     @property
     def account_parameter(self) -> str | None:
@@ -107,11 +113,6 @@ class Route:
     def description(self) -> str:
         """What else there is to say."""
         return (inspect.getdoc(self.handler) or "").partition("\n")[2].strip()
-
-    @property
-    def sends(self) -> bool:
-        """Whether it hands messages to the outbox: `Idempotency-Key` and `Prefer` count."""
-        return self.scope is Scope.SEND and self.body is not None and self.tag != "Calls"
 
     @property
     def name(self) -> str:

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 from functools import partial
 
 from aiohttp import web
@@ -13,7 +13,7 @@ from signal_courier.access.caller import Caller
 from signal_courier.access.tokens import Tokens
 from signal_courier.http import bodies, problems
 from signal_courier.http.auth import Gate, split_path
-from signal_courier.http.call import Call
+from signal_courier.http.call import Call, Wishes
 from signal_courier.http.cross_origin import CrossOrigin
 from signal_courier.http.faces import Face, face_of
 from signal_courier.http.forms import is_form, read_form
@@ -91,7 +91,7 @@ class HttpServer:
         return await self._handle(request, ingress=True)
 
     async def _handle(self, request: web.BaseRequest, *, ingress: bool = False) -> web.StreamResponse:
-        started = time.perf_counter()
+        started = time.perf_counter() if _ACCESS.isEnabledFor(logging.DEBUG) else None
         token, target = split_path(request.raw_path)
         visit = _Visit(request)
         status = 499
@@ -137,7 +137,7 @@ class HttpServer:
         if visits := self._by_token.pop(token_id, None):
             asyncio.get_running_loop().call_later(_LAST_WORDS, _abort, visits)
 
-    def _note(self, request: web.BaseRequest, visit: "_Visit", status: int, started: float) -> None:
+    def _note(self, request: web.BaseRequest, visit: "_Visit", status: int, started: float | None) -> None:
         """Tell the logs."""
         caller, match = visit.caller, visit.match
         if caller is None:
@@ -146,22 +146,36 @@ class HttpServer:
             account = (visit.call.checked_account if visit.call is not None else None) or _account_in(match)
             route = match.route.path if match is not None else ""
             self._audit.record(caller, request.remote, request.method, route, account, status)
-        if _ACCESS.isEnabledFor(logging.DEBUG) and not (match is not None and match.route.quiet):
+        if started is not None and not (match is not None and match.route.quiet):
             route = match.route.path if match is not None else "(no route)"
             _ACCESS.debug("%s %s %d %.1f ms", request.method, route, status, (time.perf_counter() - started) * 1000)
 
-    async def _serve(self, match: Match, request: web.BaseRequest, visit: "_Visit", caller: Caller) -> web.StreamResponse:
+    def _serve(self, match: Match, request: web.BaseRequest, visit: "_Visit", caller: Caller) -> Awaitable[web.StreamResponse]:
+        """Have the route's handler answer. A small body that is there already is read without more ado."""
         route = match.route
         query = None
         if route.reader is not None and (route.query_upgraded or not is_upgrade(request)):
             query = route.reader.read(request.query)
-        dialect = match.dialect or caller.dialect or self._default_dialect
+        call: Call[object, object] = Call(
+            request, self._services, match.path, match.dialect or caller.dialect or self._default_dialect, None, query, caller
+        )
         if route.body is None:
-            visit.call = Call(request, self._services, match.path, dialect, None, query, caller)
-            visit.call.once = partial(self._once.serve, caller)
-            return await route.handler(visit.call)
+            call.once = partial(self._once.serve, caller)
+            visit.call = call
+            return route.handler(call)
         wishes = wishes_of(request, match) if route.sends else None
-        digest, terms = (wishes.digest, wishes.terms) if wishes is not None else (None, None)
+        if wishes is None and not route.bodiless_upstream and not (route.form and is_form(request)):
+            call.body = bodies.body_at_hand(request, route.body)
+            if call.body is not None:
+                visit.call = call
+                return route.handler(call)
+        return self._serve_reading(match, visit, call, wishes)
+
+    async def _serve_reading(self, match: Match, visit: "_Visit", call: Call[object, object], wishes: Wishes | None) -> web.StreamResponse:
+        """Read the body, then have the handler answer, once for all requests with the same key."""
+        route, request = match.route, call.request
+        assert route.body is not None
+        digest, call.terms = (wishes.digest, wishes.terms) if wishes is not None else (None, None)
         async with (
             read_form(request, route.body, spool=self._spool, limit=self._limit, digest=digest)
             if route.form and is_form(request)
@@ -174,11 +188,11 @@ class HttpServer:
                 limit=self._limit,
                 digest=digest,
             )
-        ) as body:
-            visit.call = call = Call[object, object](request, self._services, match.path, dialect, body, query, caller, terms)
+        ) as call.body:
+            visit.call = call
             if wishes is None or wishes.key is None:
                 return await route.handler(call)
-            return await self._once.serve(caller, wishes, lambda: _answered(call, match))
+            return await self._once.serve(call.caller, wishes, lambda: _answered(call, match))
 
     def _no_route(self, target: str) -> web.Response:
         path = target.partition("?")[0]

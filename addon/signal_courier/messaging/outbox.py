@@ -8,7 +8,7 @@ the disk hears of it afterwards. With an idempotency key the disk knows first, s
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -216,7 +216,9 @@ class Outbox:
 
     # -- sending
 
-    async def send(self, account: str, recipients: Sequence[Recipient], what: Sendable, terms: Terms | None = None) -> Outcome:
+    def send(
+        self, account: str, recipients: Sequence[Recipient], what: Sendable, terms: Terms | None = None
+    ) -> Coroutine[None, None, Outcome]:
         """Send to all recipients and wait for what became of it.
 
         Raises:
@@ -226,7 +228,10 @@ class Outbox:
             KeyReused: The key of the terms belongs to another request.
         """
         if terms is None or (terms.key is None and not terms.respond_async):
-            return await self._send_at_once(account, recipients, what, terms, self._delivery.send(account, recipients, what))
+            return self._send_at_once(account, recipients, what, terms, self._delivery.send(account, recipients, what))
+        return self._send_on_terms(account, recipients, what, terms)
+
+    async def _send_on_terms(self, account: str, recipients: Sequence[Recipient], what: Sendable, terms: Terms) -> Outcome:
         if terms.key is not None and (told := await self._told_before(terms.key, terms)) is not None:
             return told
         if not terms.respond_async:

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
 from signal_courier.engine.answers import SendAnswer
@@ -14,21 +14,23 @@ from signal_courier.messaging.delivery import SUCCESS, UNCERTAIN, Failure, Outco
 from signal_courier.messaging.outbox_message import Entry, Outgoing, apply_answer, apply_error, give_up, new_entries, parts_of, target_of
 from signal_courier.messaging.outbox_queue import INTERRUPTED
 from signal_courier.messaging.pace import Pace
-from signal_courier.model.messages import Receipt, Sendable, Typing
+from signal_courier.model.messages import Message, Receipt, Sendable, Typing
 from signal_courier.model.outbox import DeliveryState
 from signal_courier.model.recipients import Recipient
 from signal_courier.store.errors import StoreError
-from signal_courier.store.outbox import MessageRow, OutboxTable, RecipientRow
+from signal_courier.store.outbox import MessageRow, OutboxTable, Plain, RecipientRow
 
 _LOGGER = logging.getLogger(__name__)
 
 _INTERVAL: Final = 0.5
 """Seconds for which what was sent is collected."""
 _PASSING: Final = (Typing, Receipt)
-_ENOUGH: Final = 256
-"""So many are written without waiting for more."""
+_ENOUGH: Final = 1024
+_ENOUGH_BYTES: Final = 1 << 20
+"""So many, or so much text, are written without waiting for more."""
 _MOST: Final = 20_000
-"""Messages that may wait to be written; more are not noted."""
+_MOST_BYTES: Final = 16 << 20
+"""What may wait to be written; more is not noted."""
 
 
 class History:
@@ -46,8 +48,7 @@ class History:
         self._pace = pace
         self._number = number
         self._written = written
-        self._messages: list[MessageRow] = []
-        self._recipients: list[RecipientRow] = []
+        self._waiting = _Waiting()
         self._some = asyncio.Event()
         self._enough = asyncio.Event()
         self._writing = asyncio.Lock()
@@ -60,13 +61,16 @@ class History:
         self._pace.note(account, time.monotonic())
         if isinstance(what, _PASSING):
             return None
-        waiting = len(self._messages)
-        number = None
-        if waiting < _MOST:
-            number = self._number()
-            _note(account, recipients, what, end, number, int(time.time() * 1000), self._messages, self._recipients)
-        if waiting in (0, _ENOUGH):
-            (self._enough if waiting else self._some).set()
+        waiting = self._waiting
+        count = waiting.count
+        if count >= _MOST or waiting.size >= _MOST_BYTES:
+            return None
+        number = self._number()
+        waiting.take(account, recipients, what, end, number, int(time.time() * 1000))
+        if not count:
+            self._some.set()
+        elif count >= _ENOUGH or waiting.size >= _ENOUGH_BYTES:
+            self._enough.set()
         return number
 
     async def run(self) -> None:
@@ -78,55 +82,87 @@ class History:
             try:
                 await self.flush()
             except StoreError as error:
-                _LOGGER.warning("%d sent messages wait to be noted: %s", len(self._messages), error)
+                _LOGGER.warning("%d sent messages wait to be noted: %s", self._waiting.count, error)
                 await asyncio.sleep(_INTERVAL)
 
     async def flush(self) -> None:
         """Write what there is. Raises `StoreError`; what could not be written waits on."""
-        if not self._messages and not self._writing.locked():
+        if not self._waiting.count and not self._writing.locked():
             return
         async with self._writing:
-            messages, recipients = self._messages, self._recipients
-            self._messages, self._recipients = [], []
+            written, self._waiting = self._waiting, _Waiting()
             self._some.clear()
             self._enough.clear()
-            if not messages:
+            if not written.count:
                 return
             try:
-                await self._table.insert(messages, recipients)
+                await self._table.insert(written.messages, written.recipients, plain=written.plain)
             except StoreError:
-                self._messages, self._recipients = messages + self._messages, recipients + self._recipients
+                written.put_before(self._waiting)
+                self._waiting = written
                 self._some.set()
                 raise
-        accounts = {message.number: message.account for message in messages}
-        self._written((accounts[row.message], row.timestamp) for row in recipients if row.timestamp is not None)
+        self._written(written.names())
 
 
-def _note(
-    account: str,
-    to: Sequence[Recipient],
-    what: Sendable,
-    end: Outcome | EngineError,
-    number: int,
-    now: int,
-    messages: list[MessageRow],
-    recipients: list[RecipientRow],
-) -> None:
-    shown, kind = outbox_content.named(what), outbox_content.kind_of(what)
-    if isinstance(end, Outcome) and len(to) == 1 and len(results := end.sent[0].results) == 1:
-        (result,) = results
-        if result.type == SUCCESS and result.group_id is None:  # nearly always
-            address, name = result.recipient_address, str(to[0])
-            uuid, phone = (address.uuid, address.number) if address is not None else (None, None)
-            timestamp = end.sent[0].timestamp
-            content, target = outbox_content.encode(shown), outbox_content.target_in(what)
-            messages.append(MessageRow(number, account, kind, content, now, None, False, 1, False, None, target))
-            recipients.append(RecipientRow(number, 0, name, uuid or name, None, uuid, phone, "sent", None, timestamp, now, None, now, None))
-            return
-    message = Outgoing(number, account, shown, now, None, False, new_entries(to, DeliveryState.SENDING, now), 1)
-    apply_end(message, end, now)
-    messages.append(message.row())
-    recipients += message.rows()
+class _Waiting:
+    """What is to be written."""
+
+    __slots__ = ("count", "messages", "plain", "recipients", "rows_size")
+
+    def __init__(self) -> None:
+        self.plain = Plain()
+        self.messages: list[MessageRow] = []
+        self.recipients: list[RecipientRow] = []
+        self.rows_size = 0
+        self.count = 0
+
+    @property
+    def size(self) -> int:
+        """Bytes of the contents."""
+        return self.plain.size + self.rows_size
+
+    def take(self, account: str, to: Sequence[Recipient], what: Sendable, end: Outcome | EngineError, number: int, now: int) -> None:
+        """Make the rows of a message."""
+        self.count += 1
+        if isinstance(end, Outcome) and len(to) == 1 and len(results := end.sent[0].results) == 1:
+            (result,) = results
+            if result.type == SUCCESS and result.group_id is None:  # nearly always
+                shown, kind, target = _content_of(what)
+                address = result.recipient_address
+                uuid, phone = (address.uuid, address.number) if address is not None else (None, None)
+                self.plain.add(
+                    number, account, kind, outbox_content.encode(shown), target, now,
+                    recipient=str(to[0]), uuid=uuid, phone=phone, timestamp=end.sent[0].timestamp,
+                )  # fmt: skip
+                return
+        message = Outgoing(number, account, outbox_content.named(what), now, None, False, new_entries(to, DeliveryState.SENDING, now), 1)
+        apply_end(message, end, now)
+        row = message.row()
+        self.messages.append(row)
+        self.recipients += message.rows()
+        self.rows_size += len(row.content)
+
+    def put_before(self, later: "_Waiting") -> None:
+        """Take those in that came later."""
+        self.plain.put_before(later.plain)
+        self.messages += later.messages
+        self.recipients += later.recipients
+        self.rows_size += later.rows_size
+        self.count += later.count
+
+    def names(self) -> Iterator[tuple[str, int]]:
+        """Account and timestamp of each that has one."""
+        yield from self.plain.names()
+        accounts = {message.number: message.account for message in self.messages}
+        yield from ((accounts[row.message], row.timestamp) for row in self.recipients if row.timestamp is not None)
+
+
+def _content_of(what: Sendable) -> tuple[Sendable, str, int | None]:
+    """What is shown of it, its kind, and the message that it changes."""
+    if isinstance(what, Message) and what.edit_timestamp is None and not what.attachments and what.preview is None:  # nearly always
+        return what, "message", None
+    return outbox_content.named(what), outbox_content.kind_of(what), outbox_content.target_in(what)
 
 
 def apply_end(message: Outgoing, end: Outcome | EngineError, now: int) -> None:

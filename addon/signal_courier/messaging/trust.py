@@ -62,6 +62,10 @@ class TrustPolicy:
             _LOGGER.info("a new safety number was trusted, as the account's trust_mode says")
         return True
 
+    def asks(self, account: str) -> bool:
+        """Whether `check` may have something to say about this account's sends; tells without waiting."""
+        return self._default != "never" and (self._modes is None or self._modes.get(account, self._default) == "never")
+
     async def check(self, account: str, persons: Iterable[str]) -> None:
         """Before a send to these numbers or ACIs: with `never`, nobody is written to whose safety number has not been trusted.
 

@@ -5,14 +5,15 @@ waited is written afterwards, many at a time, by few statements (see `store.inbo
 """
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from itertools import batched
 from typing import NamedTuple
 
 from signal_courier.store.database import Database
 
-_CHUNKS = (64, 8, 1)
-"""Rows of one INSERT, largest first."""
+_CHUNKS = (128, 16, 4, 1)
+"""Rows of one INSERT, largest first; a few sizes only, so that the statements stay prepared."""
 _PURGE_SLICE = 500
 
 
@@ -59,6 +60,76 @@ class RecipientRow(NamedTuple):
     """When the last attempt began."""
     until: int | None
     """When it is tried again by itself."""
+
+
+class Plain:
+    """Many messages that Signal has taken for their only recipient while the caller waited: what is nearly always stored.
+
+    Their values lie in two flat lists, in the order in which SQLite gets them; what is the same for all of them stands in the statement.
+    """
+
+    _MESSAGE, _RECIPIENT = 6, 8
+    """Values of one."""
+
+    def __init__(self) -> None:
+        self.message_values: list[object] = []
+        self.recipient_values: list[object] = []
+        self.size = 0
+        """Bytes of their contents."""
+
+    def add(
+        self,
+        number: int,
+        account: str,
+        kind: str,
+        content: bytes,
+        target: int | None,
+        now: int,
+        *,
+        recipient: str,
+        uuid: str | None,
+        phone: str | None,
+        timestamp: int,
+    ) -> None:
+        """Take one; fields as in `MessageRow` and `RecipientRow`."""
+        self.message_values += (number, account, kind, content, now, target)
+        self.recipient_values += (number, recipient, uuid or recipient, uuid, phone, timestamp, now, now)
+        self.size += len(content)
+
+    def __len__(self) -> int:
+        return len(self.message_values) // self._MESSAGE
+
+    def names(self) -> Iterator[tuple[str, int]]:
+        """Account and timestamp of each."""
+        for at in range(len(self)):
+            account, timestamp = self.message_values[at * self._MESSAGE + 1], self.recipient_values[at * self._RECIPIENT + 5]
+            assert isinstance(account, str)
+            assert isinstance(timestamp, int)
+            yield account, timestamp
+
+    def put_before(self, later: "Plain") -> None:
+        """Take those in that came later."""
+        self.message_values += later.message_values
+        self.recipient_values += later.recipient_values
+        self.size += later.size
+
+    def insert(self, connection: sqlite3.Connection) -> None:
+        """Store them, within a transaction."""
+        _insert_flat(
+            connection,
+            "INSERT INTO outbox (number, account, kind, content, created_at, resend, attempts, is_open, target) VALUES",
+            "(?,?,?,?,?,0,1,0,?)",
+            self._MESSAGE,
+            self.message_values,
+        )
+        _insert_flat(
+            connection,
+            "INSERT INTO outbox_recipients "
+            "(message, position, recipient, conversation, uuid, number, state, timestamp, changed_at, since) VALUES",
+            "(?,0,?,?,?,?,'sent',?,?,?)",
+            self._RECIPIENT,
+            self.recipient_values,
+        )
 
 
 class KeyRow(NamedTuple):
@@ -123,12 +194,15 @@ class OutboxTable:
         recipients: Sequence[RecipientRow],
         key: NewKey | None = None,
         *,
+        plain: Plain | None = None,
         now: int = 0,
         deadline: float | None = 30.0,
     ) -> None:
-        """Commit new messages with their recipients, and the key of the only one."""
+        """Commit new messages with their recipients, and the key of the only one; beside them `plain` ones."""
 
         def work(connection: sqlite3.Connection) -> None:
+            if plain is not None:
+                plain.insert(connection)
             _insert(connection, "outbox", len(MessageRow._fields), messages)
             _insert(connection, "outbox_recipients", len(RecipientRow._fields), recipients)
             if key is not None:
@@ -261,16 +335,24 @@ class OutboxTable:
 
 
 def _insert(connection: sqlite3.Connection, table: str, width: int, rows: Sequence[tuple[object, ...]], verb: str = "INSERT") -> None:
+    if rows:
+        values = [value for row in rows for value in row]
+        _insert_flat(connection, f"{verb} INTO {table} VALUES", f"({','.join('?' * width)})", width, values)
+
+
+def _insert_flat(connection: sqlite3.Connection, statement: str, mark: str, width: int, values: Sequence[object]) -> None:
+    """`width`: how many of the values make a row."""
     start = 0
-    mark = f"({','.join('?' * width)})"
     for size in _CHUNKS:
-        stop = len(rows) - (len(rows) - start) % size
-        if stop == start:
-            continue
-        statement = f"{verb} INTO {table} VALUES {','.join([mark] * size)}"
-        for chunk in batched(rows[start:stop], size, strict=True):
-            connection.execute(statement, [value for row in chunk for value in row])
-        start = stop
+        step = size * width
+        while len(values) - start >= step:
+            connection.execute(_repeated(statement, mark, size), values[start : start + step])
+            start += step
+
+
+@cache
+def _repeated(statement: str, mark: str, times: int) -> str:
+    return f"{statement} {','.join([mark] * times)}"
 
 
 def messages_where(connection: sqlite3.Connection, where: str, values: Iterable[object]) -> list[tuple[MessageRow, list[RecipientRow]]]:

@@ -10,6 +10,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from signal_courier.access.caller import EVERY_SCOPE, Caller
 from signal_courier.access.scopes import Scope
 from signal_courier.access.tokens import new_token
 from tests.fakes.served import ACCOUNT, Service, simulated
@@ -398,6 +399,20 @@ async def test_the_audit_log_is_bounded(tmp_path: Path) -> None:
             await service.get("/v1/about", **admin)
         page = (await service.get("/api/v2/audit?limit=1000", **admin)).json
         assert len(page["lines"]) == 100
+
+
+async def test_the_audit_log_tells_each_request_and_joins_those_of_a_flood_that_are_alike(service: Service) -> None:
+    audit = service.courier.audit
+    caller = Caller(name="doorbell", kind="token", scopes=EVERY_SCOPE, token_id="tok_1")
+    for status in (201, 429):
+        for _ in range(1000):
+            audit.record(caller, "192.0.2.7", "POST", "/v2/send", ACCOUNT, status)
+    await audit.flush()
+    lines = [row for _, row in await audit.table.page(None, 1000, token_id="tok_1")]
+    assert len([row for row in lines if row.times == 1]) == 200
+    counted = {status: sum(row.times for row in lines if row.status == status) for status in (201, 429)}
+    assert counted == {201: 1000, 429: 1000}
+    assert len(lines) == 202
 
 
 async def test_the_webhook_of_a_token_that_has_ended_is_told_to_be_so_at_once(service: Service) -> None:

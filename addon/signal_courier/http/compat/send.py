@@ -1,6 +1,6 @@
 """`/v1/send` and `/v2/send`: text, attachments, stickers, quotes, edits."""
 
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from typing import Annotated, TypeIs
 
 import msgspec
@@ -198,12 +198,17 @@ async def send_to_one(call: Call[SendToOne, None]) -> web.StreamResponse:
     return sent_object(await _send(call, account, [recipient], message))
 
 
-async def _send[B](call: Call[B, None], account: str, recipients: Sequence[Recipient], body: SendMessage) -> Outcome:
-    services = call.services
-    message = _message_of(body, services.settings.default_text_mode)
+def _send[B](call: Call[B, None], account: str, recipients: Sequence[Recipient], body: SendMessage) -> Coroutine[None, None, Outcome]:
+    message = _message_of(body, call.services.settings.default_text_mode)
     if not (body.base64_attachments or body.attachments or body.link_preview):
-        return await call.send(account, recipients, message)
-    async with services.staging.open(account) as stage:
+        return call.send(account, recipients, message)
+    return _send_with_files(call, account, recipients, body, message)
+
+
+async def _send_with_files[B](
+    call: Call[B, None], account: str, recipients: Sequence[Recipient], body: SendMessage, message: Message
+) -> Outcome:
+    async with call.services.staging.open(account) as stage:
         return await call.send(account, recipients, await _with_files(message, body, stage))
 
 
