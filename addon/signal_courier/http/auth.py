@@ -152,7 +152,10 @@ class Gate:
         releases of nginx do neither unless told to, but speak HTTP/1.0 and close after each request.
         """
         headers = request.headers
-        if any(name in headers for name in _PROXY_HEADERS) or not self._hosts.is_own(headers.get("Host")):
+        for name in _PROXY_HEADERS:
+            if name in headers:
+                return False
+        if not self._hosts.is_own(headers.get(_HOST_HEADER)):
             return False
         return request.version >= HttpVersion11 or headers.get("Connection", "").lower() != "close"
 
