@@ -7,14 +7,26 @@ from pathlib import Path
 import aiohttp
 import pytest
 import pytest_asyncio
+from imageio_ffmpeg import get_ffmpeg_exe
 from playwright.async_api import Browser
 
 from tests.e2e.lab.fixtures import lab, prepared
 from tests.live.browser import CHROMIUM, Album, running_browser
-from tests.live.home_assistant import HomeAssistant
+from tests.live.home_assistant import CONFIGURATION, HomeAssistant
 from tests.live.service import ROOT, Service
 
 __all__ = ["lab", "prepared"]
+
+MODEM = Path(__file__).parent / "modem"
+VOICE = f"""
+assist_pipeline:
+ffmpeg:
+  ffmpeg_bin: {get_ffmpeg_exe()}
+stt:
+  - platform: modem
+tts:
+  - platform: modem
+"""
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -45,7 +57,7 @@ async def service(place: Path, session: aiohttp.ClientSession) -> AsyncIterator[
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def home(place: Path, session: aiohttp.ClientSession) -> AsyncIterator[HomeAssistant]:
     """Home Assistant after its first dialogs, with our integration among the custom ones, and nothing set up."""
-    made = HomeAssistant(place / "home", session)
+    made = HomeAssistant(place / "home", session, configuration=CONFIGURATION + VOICE, components=[MODEM])
     try:
         await made.start()
         await made.onboard()

@@ -14,7 +14,7 @@ from tests.live.processes import Program, free_port
 from tests.live.service import ROOT
 
 _START_SECONDS = 90
-_CONFIGURATION = """
+CONFIGURATION = """
 homeassistant:
   name: Live
   time_zone: Europe/Berlin
@@ -70,7 +70,7 @@ class HomeAssistant:
     """One configuration folder with Home Assistant running on it."""
 
     def __init__(
-        self, folder: Path, session: aiohttp.ClientSession, *, configuration: str = _CONFIGURATION, components: Collection[Path] = ()
+        self, folder: Path, session: aiohttp.ClientSession, *, configuration: str = CONFIGURATION, components: Collection[Path] = ()
     ) -> None:
         """`components`: folders of custom components beside ours."""
         self.folder = folder
@@ -105,11 +105,7 @@ class HomeAssistant:
             "yaml_migration_done": True,
         }
         self._store("http", 3, http)
-        self.program = Program(
-            [sys.executable, "-m", "homeassistant", "-c", str(folder), "--skip-pip"],
-            folder,
-            environment={"PYTHONPATH": str(Path(__file__).parent / "stand_ins")},
-        )
+        self.program = Program([sys.executable, "-m", "homeassistant", "-c", str(folder), "--skip-pip"], folder)
 
     def _store(self, name: str, version: int, data: object) -> None:
         content = {"version": version, "minor_version": 1, "key": name, "data": data}
@@ -219,6 +215,13 @@ class HomeAssistant:
                 if len(now) > len(before) and not any(state["state"] == "unavailable" for state in now.values()):
                     return
                 await asyncio.sleep(0.05)
+
+    async def add_voice_assistant(self, name: str, engine: str) -> str:
+        """A voice assistant that hears and speaks with one engine, and asks Home Assistant's own agent; its id."""
+        chosen = {f"{kind}_engine": engine for kind in ("stt", "tts")} | {f"{kind}_language": "en" for kind in ("stt", "tts")}
+        none = {"tts_voice": None, "wake_word_entity": None, "wake_word_id": None}
+        agent = {"conversation_engine": "conversation.home_assistant", "conversation_language": "en", "language": "en"}
+        return str((await self.ask("assist_pipeline/pipeline/create", name=name, **agent, **chosen, **none))["id"])
 
     async def add_automation(self, name: str, triggers: list[dict[str, Any]], actions: list[dict[str, Any]], **more: object) -> None:
         """Makes an automation as the editor does."""

@@ -76,6 +76,24 @@ class Service:
         page = await self.call("GET", "/api/v2/events", account=account, types="message", after="0", wait="0", limit="1000")
         return [event["message"] for event in page["events"]]
 
+    async def file(self, account: str, attachment: str) -> bytes:
+        """What an account was sent."""
+        headers = {"Authorization": f"Bearer {TOKEN}"}
+        async with self._session.get(
+            f"{self.base}/api/v2/attachments/{attachment}", params={"account": account}, headers=headers
+        ) as answer:
+            assert answer.ok, answer.status
+            return await answer.read()
+
+    async def receives_file(self, account: str, number: int, *, within: float = 30) -> dict[str, Any]:
+        """Waits until an account has received so many files; the last of them."""
+        async with asyncio.timeout(within):
+            while True:
+                files = [file for message in await self.received(account) for file in message.get("attachments", ())]
+                if len(files) >= number:
+                    return dict(files[number - 1])
+                await asyncio.sleep(0.05)
+
     async def receives(self, account: str, text: str, *, within: float = 20) -> dict[str, Any]:
         """Waits until an account has received a text."""
         after = "0"
