@@ -28,7 +28,7 @@ from signal_courier.engine.errors import (
     UntrustedIdentity,
 )
 from signal_courier.messaging.clock import GuardedClock
-from signal_courier.messaging.delivery import IDENTITY_FAILURE, Delivery, Failure, Outcome, Sent, check_possible
+from signal_courier.messaging.delivery import IDENTITY_FAILURE, SUCCESS, Delivery, Failure, Outcome, Sent, check_possible
 from signal_courier.messaging.feed import Feed
 from signal_courier.messaging.outbox_content import KeptFiles, files_of, named
 from signal_courier.messaging.outbox_evidence import EARLY_MS, Copy, Evidence
@@ -51,7 +51,7 @@ from signal_courier.messaging.outbox_queue import Queue, QueueOptions
 from signal_courier.messaging.outbox_receipts import ReceiptReader
 from signal_courier.model.errors import InvalidValue, MissingThing, Overloaded
 from signal_courier.model.events import Event, EventType, Status
-from signal_courier.model.messages import Sendable
+from signal_courier.model.messages import Sendable, Typing
 from signal_courier.model.outbox import (
     DAY,
     GROUP_APPROVAL,
@@ -64,7 +64,7 @@ from signal_courier.model.outbox import (
     message_id,
     message_number,
 )
-from signal_courier.model.recipients import GroupId, Number, Recipient, Username, parse_recipient
+from signal_courier.model.recipients import Aci, GroupId, Number, Recipient, Username, parse_recipient
 from signal_courier.store.consumers import ConsumerTable
 from signal_courier.store.database import Database
 from signal_courier.store.errors import StoreError
@@ -75,6 +75,8 @@ _LOGGER = logging.getLogger(__name__)
 
 MOST_OPEN: Final = 10_000
 """Messages that may wait at the same time."""
+TYPING_LASTS: Final = 15
+"""Seconds after which a sign of typing is over by itself; later it would only puzzle."""
 LONGEST: Final = 30 * DAY
 """Seconds for which a message can be tried at most."""
 _PATIENCE: Final = 60.0
@@ -304,6 +306,8 @@ class Outbox:
             raise InvalidValue("expires_in", f"expires_in: must be between 0 and {LONGEST} seconds")
         if len(self._queue.messages) >= MOST_OPEN:
             raise Overloaded(f"{MOST_OPEN} messages wait to be sent already")
+        if isinstance(what, Typing):
+            expires_in = min(expires_in, TYPING_LASTS)
         now = self._clock.now_ms()
         entries = new_entries(recipients, DeliveryState.QUEUED, now)
         await_approval(entries, awaited, now)
@@ -699,21 +703,46 @@ def _outcome_of(status: MessageStatus) -> Outcome:
     sent: list[Sent] = []
     failures: list[Failure] = []
     reached: dict[int, list[Entry]] = {}
+    missed: dict[bool, set[str]] = {False: set(), True: set()}
+    """Persons, and usernames, who were asked for together with others."""
     for one in status.recipients:
+        recipient = parse_recipient(one.recipient) if one.recipient != EVERYBODY else None
         if one.group is None and one.state.is_reached:
-            recipient = parse_recipient(one.recipient) if one.recipient != EVERYBODY else None
             entry = Entry(0, recipient, one.recipient, one.state, one.changed_at)
             reached.setdefault(one.timestamp or 0, []).append(entry)
         elif not one.state.is_reached:
             failures.append(_failure(one))
+            if one.group is None:
+                missed[isinstance(recipient, Username)].add(one.recipient)
     for timestamp, entries in reached.items():
-        sent += [Sent(target=target_of(part), timestamp=timestamp, results=()) for part in parts_of(entries)]
+        for part in parts_of(entries):
+            names = {entry.name for entry in part}
+            if not isinstance(part[0].recipient, GroupId):
+                names |= missed.pop(isinstance(part[0].recipient, Username), set())
+            sent.append(Sent(target=target_of(part), timestamp=timestamp, results=_results_of(status, names)))
     if sent:
         tokens = tuple(token for one in status.recipients for token in one.tokens)
         return Outcome(sent=sent, failures=failures, tokens=tokens)
     if status.state is DeliveryState.UNKNOWN:
         raise OutcomeUnknown("It is not known whether the message was sent: signal-cli or this service ended in that moment")
     raise _refusal(status, failures)
+
+
+def _results_of(status: MessageStatus, names: Collection[str]) -> list[SendResult]:
+    """What signal-cli has answered for these recipients; of a group for its members, as far as it told."""
+    results: list[SendResult] = []
+    for one in status.recipients:
+        recipient = parse_recipient(one.recipient) if one.recipient != EVERYBODY else None
+        if (one.group or one.recipient) not in names or recipient is None or isinstance(recipient, GroupId):
+            continue
+        address = Address(
+            number=one.number or (recipient.e164 if isinstance(recipient, Number) else None),
+            uuid=one.uuid or (recipient.uuid if isinstance(recipient, Aci) else None),
+            username=recipient.name if isinstance(recipient, Username) else None,
+        )
+        kind = SUCCESS if one.state.is_reached else one.reason or one.state.value.upper()
+        results.append(SendResult(type=kind, recipient_address=address))
+    return results
 
 
 _REFUSALS: Final[Mapping[str, tuple[type[EngineError], str, str]]] = {

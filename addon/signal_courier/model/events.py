@@ -10,8 +10,9 @@ from typing import Literal
 
 import msgspec
 
+from signal_courier.model.errors import InvalidValue
 from signal_courier.model.outbox import DeliveryState, RecipientStatus
-from signal_courier.model.recipients import Recipient
+from signal_courier.model.recipients import Pni, Recipient, Username
 
 
 class EventType(enum.StrEnum):
@@ -339,5 +340,7 @@ EVERYTHING = EventFilter()
 
 
 def conversation_key(recipient: Recipient) -> str:
-    """The id under which a recipient's conversation is found in events."""
+    """The id under which a recipient's conversation is found in events. Raises `InvalidValue` for a username, which events do not name."""
+    if isinstance(recipient, Username | Pni):
+        raise InvalidValue("conversation", f"conversation: '{recipient}' does not stand in events: name the person by UUID or number")
     return str(recipient)

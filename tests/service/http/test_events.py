@@ -323,3 +323,11 @@ async def test_only_a_named_consumer_acknowledges(service: Service, http: aiohtt
         while (told := await opened.receive_json(timeout=5))["type"] in set(EventType):
             pass
         assert told["type"] == "error"
+
+
+async def test_a_filter_that_could_never_match_is_refused(service: Service) -> None:
+    for name in ("shade.01", f"PNI:{BEN_UUID}"):
+        reply = await service.get(f"/api/v2/events?wait=0&conversation={name}")
+        assert (reply.status, reply.json["field"]) == (400, "conversation"), name
+        made = await service.post("/api/v2/webhooks", {"url": "https://example.org/hook", "conversations": [name]})
+        assert (made.status, made.json["type"]) == (400, "urn:signal-courier:problem:invalid-value"), name

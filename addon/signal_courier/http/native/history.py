@@ -1,5 +1,6 @@
 """`/api/v2/messages` as a history: what was said in conversations, in both directions."""
 
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal
 
 import msgspec
@@ -134,12 +135,27 @@ async def mark_conversation_read(call: Call[Reading, AccountQuery]) -> web.Strea
         if sender is not None and (name := sender.uuid or sender.number) is not None:
             authors.setdefault(name, []).append(content.timestamp if content is not None else event.time)
     if call.body.receipts:
-        for name, timestamps in authors.items():
-            receipt = Receipt(kind=ReceiptKind.READ, timestamps=timestamps)
-            await services.outbox.send(account, [parse_recipient(name)], receipt, call.terms)
+        await _tell_authors(call, account, authors)
     for number, conversation, _ in reversed(unread):
         await services.history.mark_read(account, conversation, number)
     return json_answer(WasRead(len(unread)))
+
+
+async def _tell_authors[B, Q](call: Call[B, Q], account: str, authors: Mapping[str, Sequence[int]]) -> None:
+    """Send each author a receipt. The request's key belongs to the last of them: with that one, all are on their way.
+
+    It is not waited for where that is preferred; what is read is marked at once all the same.
+    """
+    outbox, terms = call.services.outbox, call.terms
+    for at, (name, timestamps) in enumerate(authors.items(), start=1):
+        receipt, author = Receipt(kind=ReceiptKind.READ, timestamps=timestamps), parse_recipient(name)
+        if terms is not None and terms.respond_async:
+            status = await outbox.submit(
+                account, [author], receipt, expires_in=terms.expires_in, key=terms.key if at == len(authors) else None
+            )
+            terms.message = status.id
+        else:
+            await outbox.send(account, [author], receipt, terms if at == len(authors) else None)
 
 
 async def names_of[B, Q](call: Call[B, Q], account: str, recipient: Recipient) -> list[str]:

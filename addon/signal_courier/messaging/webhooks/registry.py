@@ -12,7 +12,7 @@ import msgspec
 from signal_courier.messaging.webhooks import signing
 from signal_courier.messaging.webhooks.endpoint import Endpoint, Means
 from signal_courier.model.errors import InvalidValue, MissingThing, Overloaded
-from signal_courier.model.events import EventType
+from signal_courier.model.events import EventType, conversation_key
 from signal_courier.model.recipients import parse_number, parse_recipient
 from signal_courier.model.webhooks import BodyForm, Delivery, Outcome, Pending, Replay, Secret, Selection, Webhook, WebhookState
 from signal_courier.store.errors import StoreError
@@ -218,7 +218,7 @@ def selection_of(accounts: Sequence[str] | None, types: Sequence[str] | None, co
     return Selection(
         accounts=_unique(parse_number(text, field="accounts").e164 for text in accounts) if accounts is not None else None,
         types=_unique(types) if types is not None else None,
-        conversations=_unique(str(parse_recipient(text, field="conversations")) for text in conversations)
+        conversations=_unique(conversation_key(parse_recipient(text, field="conversations")) for text in conversations)
         if conversations is not None
         else None,
     )

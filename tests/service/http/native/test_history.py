@@ -2,12 +2,13 @@
 
 import asyncio
 import base64
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from signal_courier.engine.simulator import cast
-from tests.fakes.served import Service
+from tests.fakes.served import Service, served
 
 ACCOUNT = cast.HOME
 OF = "account=%2B4915100000001"
@@ -197,3 +198,23 @@ async def test_a_quote_says_what_the_message_said_as_far_as_it_is_known(demo: Se
     body["quote"] = {"timestamp": T, "author": ECHO}
     sent = await demo.post("/api/v2/messages", body)
     assert "message" not in (await demo.get(f"/api/v2/messages/{sent.json['id']}")).json["content"]["quote"]
+
+
+@pytest.mark.parametrize("wish", [{"Idempotency-Key": "once"}, {"Prefer": "respond-async"}, {}])
+async def test_every_author_is_told_that_it_was_read_whatever_the_request_wishes(tmp_path: Path, wish: dict[str, str]) -> None:
+    authors = (BEN, ECHO, cast.SHADE, BEN)
+    path = f"/api/v2/conversations/{GROUP}/read?{OF}"
+    async with served(tmp_path, {"sendReceipt": {"timestamp": T, "results": []}}, accounts=(ACCOUNT,)) as service:
+        for number, of in enumerate(authors, start=1):
+            said = {"timestamp": T + number, "message": "Hello", "groupInfo": {"groupId": GROUP_ID, "type": "DELIVER"}}
+            service.daemon.notify({"sourceUuid": of, "sourceDevice": 1, "timestamp": T + number, "dataMessage": said}, ACCOUNT)
+        async with asyncio.timeout(10):
+            while len((await service.get(f"/api/v2/messages?{OF}")).json["messages"]) < len(authors):  # noqa: ASYNC110  # as people do
+                await asyncio.sleep(0.01)
+        first, second = [await service.post(path, {}, **wish) for _ in range(2)]
+        assert (first.status, first.json) == (200, {"read": 4})
+        assert (second.status, second.json) == (200, {"read": 4 if "Idempotency-Key" in wish else 0})
+        for _ in range(3):
+            await service.daemon.next_call("sendReceipt")
+        told = sorted((asked["recipient"], asked["targetTimestamp"]) for asked in service.asked("sendReceipt"))
+        assert told == sorted([(BEN, [T + 4, T + 1]), (ECHO, [T + 2]), (cast.SHADE, [T + 3])])

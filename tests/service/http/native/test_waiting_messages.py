@@ -1,6 +1,7 @@
 """What waits in the outbox: its id in every answer, who parks whom, and waiting for what becomes of it."""
 
 import asyncio
+import base64
 
 import pytest
 
@@ -151,3 +152,17 @@ async def test_status_says_what_messages_wait_for_until_somebody_acts(demo: Serv
     async with asyncio.timeout(10):
         while await problems():  # noqa: ASYNC110  # as people do
             await asyncio.sleep(0.01)
+
+
+async def test_an_answer_is_the_same_whether_its_caller_waited_for_the_queue_or_not(demo: Service) -> None:
+    everybody = [cast.ECHO, f"group.{base64.b64encode(cast.DEMO_GROUP.encode()).decode()}", "shade.01", cast.UNREGISTERED]
+    body = {"account": ACCOUNT, "recipients": everybody, "text": "x"}
+    at_once, waited = [(await demo.post("/api/v2/messages", one)).json for one in (body, {**body, "wait": 60})]
+
+    def told(answer: dict) -> list[tuple[str, ...]]:
+        return sorted(tuple(str(one[name]) for name in ("recipient", "uuid", "number", "group", "reason")) for one in answer["recipients"])
+
+    assert told(waited) == told(at_once)
+    old = {"number": ACCOUNT, "recipients": everybody, "message": "x"}
+    now, later = [(await demo.post("/v2/send", old, **wish)).json for wish in ({}, {"Prefer": "respond-async, wait=60"})]
+    assert [{**one, "timestamp": 0} for one in later] == [{**one, "timestamp": 0} for one in now]
