@@ -191,6 +191,8 @@ class SignalCli(Engine):
         rpc = self._rpc
         if rpc is None or not rpc.is_open:
             rpc = await self._ready()
+        if self._version in versions.FATAL.get(method, ()):
+            raise Unsupported(f"signal-cli {self._version} would not survive {method}: install another version")
         self._busy += 1
         try:
             if timeout is None:

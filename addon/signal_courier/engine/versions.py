@@ -31,6 +31,9 @@ PARAMETERS: Mapping[str, Mapping[str, str]] = {
 }
 """Method → parameter that came later than the method → the version that brought it. Older ones ignore it without a word."""
 
+FATAL: Mapping[str, frozenset[str]] = {"listDevices": frozenset({"0.14.8"})}
+"""Method → versions that do not survive it: the whole daemon ends. Source: signal-cli's issues 2118 and 2119."""
+
 _FEATURES: Mapping[str, str] = {
     "polls": METHODS["sendPollCreate"],
     "rename_devices": METHODS["updateDevice"],

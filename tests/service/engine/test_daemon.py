@@ -18,7 +18,7 @@ import pytest
 from signal_courier.engine.address import parse_address
 from signal_courier.engine.base import AccountState, EngineState
 from signal_courier.engine.daemon import EngineOptions, SignalCli
-from signal_courier.engine.errors import EngineFault, EngineTimeout, EngineUnavailable
+from signal_courier.engine.errors import EngineFault, EngineTimeout, EngineUnavailable, Unsupported
 from tests.fakes.daemon import Failure, FakeDaemon, Held, Silence, daemon_process
 from tests.fakes.signal_cli import write_account
 
@@ -488,6 +488,15 @@ async def test_a_daemon_for_one_account_serves_too(tmp_path: Path, engines: Engi
         engine = await engines.ready(exe=None, address=parse_address(await daemon.listen_unix(tmp_path / "s")))
         assert daemon.is_subscribed()
         assert engine.status.accounts == {}
+        await engine.stop()
+
+
+async def test_what_a_version_would_not_survive_is_not_asked_of_it(tmp_path: Path, engines: Engines) -> None:
+    async with FakeDaemon({"version": {"version": "0.14.8"}, "listDevices": []}) as daemon:
+        engine = await engines.ready(exe=None, address=parse_address(await daemon.listen_unix(tmp_path / "s")))
+        with pytest.raises(Unsupported, match=r"0\.14\.8 would not survive listDevices"):
+            await engine.call("listDevices", {"account": "+4915100000001"})
+        assert not [call for call in daemon.calls if call.method == "listDevices"]
         await engine.stop()
 
 

@@ -26,10 +26,18 @@ from signal_courier.http.native.common import (
     person_of,
     trouble,
 )
-from signal_courier.http.native.sending import ANSWERS, QUIET_ANSWERS, recipients_of, send, send_and_tell
+from signal_courier.http.native.sending import (
+    ANSWERS,
+    LONGEST_WAIT,
+    QUIET_ANSWERS,
+    Waiting,
+    recipients_of,
+    send,
+    send_and_tell,
+    terms_of,
+)
 from signal_courier.http.problems import NotAllowed
 from signal_courier.http.routing import Answer, RouteTable
-from signal_courier.messaging.outbox import Terms
 from signal_courier.messaging.staging import Stage
 from signal_courier.model.attachments import Content
 from signal_courier.model.errors import InvalidValue, MissingThing
@@ -41,7 +49,6 @@ from signal_courier.model.styles import parse_styled
 
 routes = RouteTable("Messages", face=Face.NATIVE)
 
-_LONGEST_WAIT = 600
 Position = Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
 Style = Literal["BOLD", "ITALIC", "STRIKETHROUGH", "MONOSPACE", "SPOILER"]
 
@@ -87,7 +94,7 @@ class StoryBody(msgspec.Struct):
     author: str
 
 
-class NewMessage(msgspec.Struct, kw_only=True):
+class NewMessage(Waiting, kw_only=True):
     """A message. It needs a text, an attachment or a sticker."""
 
     recipients: Annotated[list[str], msgspec.Meta(description="Numbers, UUIDs, usernames and groups.", min_length=1, max_length=1000)]
@@ -97,12 +104,12 @@ class NewMessage(msgspec.Struct, kw_only=True):
         Literal["normal", "styled"] | None,
         msgspec.Meta(description="`styled`: `*italic*`, `**bold**`, `~struck~`, `||spoiler||`."),
     ] = None
-    styles: list[StyleBody] = []
-    mentions: list[MentionedBody] = []
+    styles: Sequence[StyleBody] = ()
+    mentions: Sequence[MentionedBody] = ()
     attachments: Annotated[
-        list[Content],
+        Sequence[Content],
         msgspec.Meta(description="Each base64 (with or without a data header), the id of an upload, or of a received attachment."),
-    ] = []
+    ] = ()
     quote: QuoteBody | None = None
     preview: PreviewBody | None = None
     sticker: Annotated[str, msgspec.Meta(description="`pack:number`.", pattern="^[0-9a-fA-F]+:[0-9]+$")] | None = None
@@ -112,13 +119,6 @@ class NewMessage(msgspec.Struct, kw_only=True):
     voice_note: Annotated[bool, msgspec.Meta(description="The (only) attachment was spoken (signal-cli 0.14.2).")] = False
     silent: Annotated[bool, msgspec.Meta(description="The phone is not woken (signal-cli 0.14.0).")] = False
     notify_self: bool = True
-    wait: Annotated[
-        Int64 | None,
-        msgspec.Meta(description="Seconds to wait; 0 = answer as soon as it is on disk. Without: it is tried once, now."),
-    ] = None
-    expires_in: Annotated[
-        Int64 | None, msgspec.Meta(description="With `wait`: seconds for which it is tried, a day unless given; 0 = once.")
-    ] = None
 
 
 @routes.add(
@@ -135,7 +135,7 @@ async def send_message(call: Call[NewMessage, None]) -> web.StreamResponse:
     With the header `Idempotency-Key` the same request never sends twice.
     """
     body = call.body
-    _set_terms(call)
+    terms_of(call)
     recipients = recipients_of(body.recipients)
     message = _message_of(body, call.services.settings.default_text_mode)
     account = await account_of(call, body.account)
@@ -248,8 +248,8 @@ async def get_message(call: Call[None, WaitQuery]) -> web.StreamResponse:
     The answer comes when everybody has it (or nothing more can come of it), or when the time is over: look at `state`.
     """
     wait, until = call.query.wait, call.query.until
-    if not 0 <= wait <= _LONGEST_WAIT:
-        raise InvalidValue("wait", f"wait: between 0 and {_LONGEST_WAIT} seconds")
+    if not 0 <= wait <= LONGEST_WAIT:
+        raise InvalidValue("wait", f"wait: between 0 and {LONGEST_WAIT} seconds")
     if until not in ("sent", "delivered", "read"):
         raise InvalidValue("until", "until: it can be 'sent', 'delivered' or 'read'")
     status = await _status(call)
@@ -307,22 +307,7 @@ def _shown[B, Q](call: Call[B, Q], status: MessageStatus) -> MessageStatus:
     return status if call.caller.may(Scope.RECEIVE) else msgspec.structs.replace(status, content=_NO_CONTENT)
 
 
-def _set_terms[Q](call: Call[NewMessage, Q]) -> None:
-    """What the body says about waiting, in place of a header."""
-    wait, expires_in = call.body.wait, call.body.expires_in
-    if wait is None:
-        if expires_in is not None:
-            raise InvalidValue("expires_in", "expires_in: only with `wait`, without it a message is tried once")
-        return
-    if not 0 <= wait <= _LONGEST_WAIT:
-        raise InvalidValue("wait", f"wait: between 0 and {_LONGEST_WAIT} seconds")
-    terms = call.terms = call.terms or Terms()
-    terms.respond_async, terms.wait = True, float(wait)
-    if expires_in is not None:
-        terms.expires_in = expires_in
-
-
-class DeletionBody(msgspec.Struct, kw_only=True):
+class DeletionBody(Waiting, kw_only=True):
     """Which message."""
 
     conversation: ConversationId

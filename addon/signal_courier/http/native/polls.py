@@ -11,7 +11,7 @@ from signal_courier.http.answers import empty
 from signal_courier.http.call import Call
 from signal_courier.http.faces import Face
 from signal_courier.http.native.common import PERSON_UUID, TIMESTAMP, Account, ConversationId, Timestamp, account_of, person_of
-from signal_courier.http.native.sending import ANSWERS, QUIET_ANSWERS, send, send_and_tell
+from signal_courier.http.native.sending import ANSWERS, QUIET_ANSWERS, Waiting, send, send_and_tell
 from signal_courier.http.routing import RouteTable
 from signal_courier.model.integers import Int64
 from signal_courier.model.messages import Poll, PollEnd, Vote
@@ -20,7 +20,7 @@ from signal_courier.model.recipients import parse_recipient
 routes = RouteTable("Polls", face=Face.NATIVE)
 
 
-class NewPoll(msgspec.Struct, kw_only=True):
+class NewPoll(Waiting, kw_only=True):
     """A question and what can be answered."""
 
     conversation: ConversationId
@@ -42,7 +42,7 @@ async def ask_poll(call: Call[NewPoll, None]) -> web.StreamResponse:
     return await send_and_tell(call, await account_of(call, body.account), [conversation], poll)
 
 
-class VoteBody(msgspec.Struct, kw_only=True):
+class VoteBody(Waiting, kw_only=True):
     """Which options are chosen."""
 
     conversation: ConversationId
@@ -73,7 +73,7 @@ async def cast_vote(call: Call[VoteBody, None]) -> web.StreamResponse:
     return empty()
 
 
-class PollEndBody(msgspec.Struct, kw_only=True):
+class PollEndBody(Waiting, kw_only=True):
     """Which poll ends."""
 
     conversation: ConversationId

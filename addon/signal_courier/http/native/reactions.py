@@ -11,7 +11,7 @@ from signal_courier.http.answers import empty
 from signal_courier.http.call import Call
 from signal_courier.http.faces import Face
 from signal_courier.http.native.common import PERSON_UUID, TIMESTAMP, Account, ConversationId, Timestamp, account_of, person_of
-from signal_courier.http.native.sending import ANSWERS, QUIET_ANSWERS, send, send_and_tell
+from signal_courier.http.native.sending import ANSWERS, QUIET_ANSWERS, Waiting, send, send_and_tell
 from signal_courier.http.routing import RouteTable
 from signal_courier.model.messages import Reaction, Receipt, ReceiptKind, Typing
 from signal_courier.model.recipients import parse_recipient
@@ -19,7 +19,7 @@ from signal_courier.model.recipients import parse_recipient
 routes = RouteTable("Messages", face=Face.NATIVE)
 
 
-class NewReaction(msgspec.Struct, kw_only=True):
+class NewReaction(Waiting, kw_only=True):
     """An emoji for a message."""
 
     conversation: ConversationId
@@ -43,7 +43,7 @@ async def react(call: Call[NewReaction, None]) -> web.StreamResponse:
     return await send_and_tell(call, await account_of(call, body.account), [conversation], reaction)
 
 
-class ReceiptsBody(msgspec.Struct, kw_only=True):
+class ReceiptsBody(Waiting, kw_only=True):
     """What was read, and of whom."""
 
     author: Annotated[str, msgspec.Meta(description="Who wrote the messages.", examples=[PERSON_UUID])]
@@ -64,7 +64,7 @@ async def send_receipts(call: Call[ReceiptsBody, None]) -> web.StreamResponse:
     return empty()
 
 
-class TypingBody(msgspec.Struct, kw_only=True):
+class TypingBody(Waiting, kw_only=True):
     """Where something is being typed."""
 
     conversation: ConversationId

@@ -1,7 +1,7 @@
 """What everything that is sent through the native API shares: one call of the outbox, one form of answer."""
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 from aiohttp import web
@@ -16,9 +16,42 @@ from signal_courier.http.routing import Answer
 from signal_courier.messaging.delivery import SUCCESS, Outcome
 from signal_courier.messaging.outbox import Terms
 from signal_courier.model.errors import InvalidValue
+from signal_courier.model.integers import Int64
 from signal_courier.model.messages import Sendable
 from signal_courier.model.outbox import DeliveryState
 from signal_courier.model.recipients import Recipient, parse_recipient
+
+LONGEST_WAIT: Final = 600
+
+
+class Waiting(msgspec.Struct, kw_only=True):
+    """What every body says that sends something: whether to wait, and for how long to try."""
+
+    wait: Annotated[
+        Int64 | None,
+        msgspec.Meta(description="Seconds to wait; 0 = answer as soon as it is on disk. Without: it is tried once, now."),
+    ] = None
+    expires_in: Annotated[
+        Int64 | None, msgspec.Meta(description="With `wait`: seconds for which it is tried, a day unless given; 0 = once.")
+    ] = None
+
+
+def terms_of[B, Q](call: Call[B, Q]) -> Terms:
+    """How it is to be sent: as the headers wish, or the body's `wait` in their place. Raises `InvalidValue`."""
+    terms = call.terms = call.terms or Terms()
+    body = call.body
+    if not isinstance(body, Waiting):
+        return terms
+    if body.wait is None:
+        if body.expires_in is not None:
+            raise InvalidValue("expires_in", "expires_in: only with `wait`, without it a message is tried once")
+        return terms
+    if not 0 <= body.wait <= LONGEST_WAIT:
+        raise InvalidValue("wait", f"wait: between 0 and {LONGEST_WAIT} seconds")
+    terms.respond_async, terms.wait = True, float(body.wait)
+    if body.expires_in is not None:
+        terms.expires_in = body.expires_in
+    return terms
 
 
 class SentTo(msgspec.Struct, kw_only=True):
@@ -78,7 +111,7 @@ async def send[B, Q](call: Call[B, Q], account: str, recipients: Sequence[Recipi
 
     Raises as `Call.send`; where nobody was reached `ProblemFound`, with the message's id.
     """
-    terms = call.terms = call.terms or Terms()
+    terms = terms_of(call)
     try:
         outcome = await call.send(account, recipients, what)
     except EngineError as error:

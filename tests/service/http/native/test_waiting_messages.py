@@ -166,3 +166,23 @@ async def test_an_answer_is_the_same_whether_its_caller_waited_for_the_queue_or_
     old = {"number": ACCOUNT, "recipients": everybody, "message": "x"}
     now, later = [(await demo.post("/v2/send", old, **wish)).json for wish in ({}, {"Prefer": "respond-async, wait=60"})]
     assert [{**one, "timestamp": 0} for one in later] == [{**one, "timestamp": 0} for one in now]
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("messages", {"recipients": [cast.ECHO], "text": "x"}),
+        ("reactions", {"emoji": "👍", "author": cast.ECHO}), ("deletions", {}),
+        ("polls", {"question": "Tea?", "options": ["Yes", "No"]}), ("polls/votes", {"author": cast.ECHO, "options": [0]}),
+        ("polls/end", {}),
+        ("receipts", {"author": cast.ECHO, "timestamps": [1_795_000_000_000]}), ("typing", {}),
+    ],
+)  # fmt: skip
+async def test_wait_0_answers_as_soon_as_it_is_on_disk_whatever_is_sent(demo: Service, path: str, body: dict[str, object]) -> None:
+    full = {"account": ACCOUNT, "conversation": cast.ECHO, "timestamp": 1_795_000_000_000, **body, "wait": 0}
+    answer = await demo.post(f"/api/v2/{path}", full)
+    assert (answer.status, answer.json["state"], answer.headers["Preference-Applied"]) == (202, "queued", "respond-async"), answer.body
+    assert (await demo.get(f"/api/v2/messages/{answer.json['id']}?wait=10")).json["state"] not in ("queued", "sending")
+    for wrong in ({"wait": -1}, {"wait": 601}, {"wait": None, "expires_in": 5}, {"wait": 0, "expires_in": 31 * 86400}):
+        refused = await demo.post(f"/api/v2/{path}", full | wrong)
+        assert (refused.status, refused.json["field"]) == (400, "expires_in" if "expires_in" in wrong else "wait")
