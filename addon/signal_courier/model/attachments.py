@@ -4,9 +4,11 @@ The forms are those of the REST contract: `<base64>`, `data:<mime>;base64,<base6
 """
 
 import binascii
+import csv
 import re
 import unicodedata
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -230,6 +232,9 @@ _ZIPPED: Final = (  # what the first entries of a ZIP file give away
     (b"AndroidManifest.xml", ".apk"),
     (b"META-INF/MANIFEST.MF", ".jar"),
 )
+_TABLES: Final = ((",", ".csv"), ("\t", ".tsv"))
+_CUT: Final = "Input data was truncated"
+"""What msgspec says of JSON that ends too early."""
 _TEXTS: Final = (
     (b"<!doctype html", ".html"),
     (b"<html", ".html"),
@@ -264,10 +269,34 @@ def _text_extension(head: bytes) -> str:
     for opening, suffix in _TEXTS:
         if start.startswith(opening):
             return ".svg" if suffix == ".xml" and b"<svg" in start else suffix
-    if start.startswith((b"{", b"[")) and len(head) < HEAD:
-        try:
-            msgspec.json.decode(head)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            return ".txt"
+    if start.startswith((b"{", b"[")):
+        return _json_extension(head)
+    lines = head.decode(errors="replace").splitlines()
+    if len(head) >= HEAD:
+        del lines[-1:]  # it may be cut
+    return next((suffix for comma, suffix in _TABLES if _is_table(lines, comma)), ".txt")
+
+
+def _json_extension(head: bytes) -> str:
+    try:
+        msgspec.json.decode(head)
+    except msgspec.DecodeError as error:
+        if len(head) >= HEAD and str(error) == _CUT:
+            return ".json"
+    except (UnicodeDecodeError, RecursionError):
+        return ".txt"
+    else:
         return ".json"
-    return ".txt"
+    try:
+        return ".ndjson" if len(msgspec.json.Decoder(dict).decode_lines(head)) > 1 else ".txt"
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return ".txt"
+
+
+def _is_table(lines: Iterable[str], comma: str) -> bool:
+    """Whether there are several lines, all of one number of fields, and more than one field."""
+    try:
+        widths = [len(row) for row in csv.reader(lines, delimiter=comma, skipinitialspace=True) if row]
+    except csv.Error:
+        return False
+    return len(widths) > 1 and widths[0] > 1 and len(set(widths)) == 1

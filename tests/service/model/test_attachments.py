@@ -12,8 +12,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from signal_courier.model.attachments import base64_fault, decode_base64, extension, file_name, parse_attachment, safe_name, split_header
+from signal_courier.model.attachments import (
+    HEAD,
+    base64_fault,
+    decode_base64,
+    extension,
+    file_name,
+    parse_attachment,
+    safe_name,
+    split_header,
+)
 from signal_courier.model.errors import InvalidValue
+from signal_courier.model.media import media_type
 
 CASES = json.loads((Path(__file__).parents[2] / "data" / "inputs.json").read_text())["attachment_cases"]
 
@@ -137,6 +147,14 @@ def test_no_name_leaves_its_folder(name: str) -> None:
         (b"\xff\xfeh\x00i\x00", ".txt"),
         (b'{"a": 1}', ".json"),
         (b"{no json}", ".txt"),
+        (b'{"a": "' + b"b" * 4000, ".json"),
+        (b'{"a": "' + b"b" * 100, ".txt"),
+        (b'{"a": 1}\n{"a": 2}\n', ".ndjson"),
+        (b"date,kWh\n2026-11-20,7.5\n2026-11-21,8\n", ".csv"),
+        (b'a, "b, c"\n1, 2', ".csv"),
+        (b"a,b\n1\n", ".txt"),
+        (b"Hello, Ben\n", ".txt"),
+        (b"date\tkWh\n2026-11-20\t7\n", ".tsv"),
         (b"<!DOCTYPE html><p>", ".html"),
         (b'<?xml version="1.0"?><svg xmlns="x"/>', ".svg"),
         (b"BEGIN:VCARD\r\nVERSION:3.0", ".vcf"),
@@ -170,3 +188,21 @@ def test_a_file_without_a_name_gets_the_extension_of_its_kind(head: bytes, suffi
 @given(st.binary(max_size=64))
 def test_any_bytes_have_an_extension_or_none(head: bytes) -> None:
     assert extension(head) == "" or extension(head).startswith(".")
+
+
+@pytest.mark.parametrize(
+    ("head", "kind"),
+    [
+        (b"hello", "text/plain; charset=utf-8"),
+        ("ä".encode() * 2000, "text/plain; charset=utf-8"),
+        (b"x" * (HEAD - 1) + b"\xc3", "text/plain; charset=utf-8"),
+        (b"h\xe9llo", "text/plain; charset=iso-8859-1"),
+        (b"10 \x80", "text/plain; charset=windows-1252"),
+        ("h".encode("utf-16"), "text/plain; charset=utf-16le"),
+        (b"\xfe\xff\x00h", "text/plain; charset=utf-16be"),
+        (b"a,b\n1,2\n", "text/csv"),
+        (b"\x00\x01\x02", "application/octet-stream"),
+    ],
+)
+def test_a_text_tells_how_it_is_encoded(head: bytes, kind: str) -> None:
+    assert media_type(head) == kind
