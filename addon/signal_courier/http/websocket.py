@@ -20,6 +20,7 @@ INPUT_LIMIT = 512
 
 _PING = b"\x89\x00"
 _CLOSE_DEADLINE = 1.0
+_NORMAL = 1000
 
 
 class Stalled(Exception):
@@ -110,7 +111,7 @@ class ListeningSocket:
     @classmethod
     async def accept(cls, request: web.BaseRequest) -> "ListeningSocket":
         """Answer the handshake; raises `aiohttp.web.HTTPBadRequest` when it is none."""
-        response = web.WebSocketResponse(timeout=_CLOSE_DEADLINE, compress=False, max_msg_size=INPUT_LIMIT + 1)
+        response = web.WebSocketResponse(timeout=_CLOSE_DEADLINE, compress=False, max_msg_size=INPUT_LIMIT + 1, autoclose=False)
         await response.prepare(request)
         return cls(response, Sender(request))
 
@@ -118,6 +119,8 @@ class ListeningSocket:
         """Read and ignore until the client closes, breaks the rules or disappears."""
         async for _ in self.response:
             pass
+        if not self.response.closed:  # a client's close is answered with its own code (RFC 6455, section 5.5.1)
+            await self.response.close(code=self.response.close_code or _NORMAL, drain=False)
 
     async def keep_alive(self) -> None:
         """Ping for ever; an answer is not insisted on. A client that does not read gets none on top."""

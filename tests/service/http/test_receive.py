@@ -258,6 +258,13 @@ async def test_a_frame_of_more_than_512_bytes_closes_with_1009(courier: Courier)
         assert await listener.close_code() == 1009
 
 
+@pytest.mark.parametrize("code", [1000, 1001, 4000])
+async def test_a_close_is_answered_with_its_own_code(courier: Courier, http: aiohttp.ClientSession, code: int) -> None:
+    socket = await http.ws_connect(url(courier))
+    await socket.close(code=code)
+    assert socket.close_code == code
+
+
 async def test_socket_is_pinged(courier: Courier, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(websocket, "PING_INTERVAL", 0.05)
     async with Listener.connect(courier.server.port, ANN) as listener:
