@@ -20,6 +20,7 @@ from signal_courier.engine.commands import Commands
 from signal_courier.engine.daemon import EngineOptions, SignalCli
 from signal_courier.http import tables
 from signal_courier.http.announcing import Announcer
+from signal_courier.http.descriptors import quieted
 from signal_courier.http.server import HttpServer
 from signal_courier.http.services import Services
 from signal_courier.http.web import swagger
@@ -277,6 +278,7 @@ async def serve(settings: Settings, on_ready: Callable[[Courier], None]) -> None
     courier = Courier(settings)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+    loop.set_exception_handler(quieted())
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     try:

@@ -15,6 +15,7 @@ from signal_courier.http import bodies, problems
 from signal_courier.http.auth import Gate, split_path
 from signal_courier.http.call import Call, Wishes
 from signal_courier.http.cross_origin import CrossOrigin
+from signal_courier.http.descriptors import connections_possible
 from signal_courier.http.faces import Face, face_of
 from signal_courier.http.forms import is_form, read_form
 from signal_courier.http.gateway import problems as gateway_problems
@@ -70,14 +71,15 @@ class HttpServer:
     async def start(self) -> None:
         """Listen. Raises `OSError` when an address is in use, `SettingError` when the certificate is of no use."""
         settings = self._services.settings
+        most = connections_possible(settings.max_connections)
         hook = self._cross_origin.dress if self._cross_origin.active else None
-        main = Listener(self._handle, settings.host, settings.port, connections=settings.max_connections, grace=_GRACE, hook=hook)
+        main = Listener(self._handle, settings.host, settings.port, connections=most, grace=_GRACE, hook=hook)
         if settings.tls_certificate is not None:
             main.secure(Certificate(settings.tls_certificate, settings.tls_key))
         self._listeners.append(main)
         if settings.ingress_port is not None:
             self._listeners.append(
-                Listener(self._handle_ingress, "0.0.0.0", settings.ingress_port, connections=settings.max_connections, grace=_GRACE)  # noqa: S104  # one peer is served there
+                Listener(self._handle_ingress, "0.0.0.0", settings.ingress_port, connections=most, grace=_GRACE)  # noqa: S104  # one peer is served there
             )
         for listener in self._listeners:
             await listener.start()
