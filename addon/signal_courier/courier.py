@@ -26,6 +26,7 @@ from signal_courier.http.services import Services
 from signal_courier.http.web import swagger
 from signal_courier.messaging.account_states import AccountStates
 from signal_courier.messaging.accounts import Accounts
+from signal_courier.messaging.backup import Places, finish_restore
 from signal_courier.messaging.conversation_history import ConversationHistory
 from signal_courier.messaging.conversations import Conversations
 from signal_courier.messaging.delivery import Delivery
@@ -169,6 +170,7 @@ class Courier:
 
     async def start(self) -> None:
         """Start every part; HTTP is open before signal-cli is up. Raises what makes a start impossible."""
+        await asyncio.to_thread(_finish_restore, self.settings)
         prepare_folders(self.settings)
         await self.database.open()
         await self.figures.start()
@@ -205,6 +207,12 @@ class Courier:
         await self.audit.stop()
         await self.tokens.stop()
         await self.database.close()
+
+
+def _finish_restore(settings: Settings) -> None:
+    """What `restore` or `import` had begun when it was interrupted is finished first. Raises `StoreError`."""
+    if finish_restore(Places(data_dir=settings.data_dir, config_dir=settings.signal_cli_config_dir, database=settings.database)):
+        _LOGGER.warning("A restore or an import that was interrupted is finished now")
 
 
 def prepare_folders(settings: Settings) -> None:

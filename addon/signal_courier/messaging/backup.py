@@ -4,6 +4,7 @@ The file is a tar archive (gzip), readable with any tool, or the same sealed wit
 consistent copies. Restoring unpacks beside the place first, checks, and only then changes anything; what was there before stays, put aside.
 """
 
+import contextlib
 import gzip
 import io
 import json
@@ -18,8 +19,9 @@ from typing import BinaryIO, Final, cast
 
 from signal_courier import __version__
 from signal_courier.messaging import sealing
-from signal_courier.store.copying import SIDES, check_database, copy_database, is_database, is_in_use
-from signal_courier.store.errors import StoreError
+from signal_courier.messaging.swapping import Swap, finish, is_begun, swap
+from signal_courier.store.copying import SIDES, check_database, copy_database, held, is_database
+from signal_courier.store.errors import StoreError, StoreInUse
 
 _OURS, _ENGINE, _MANIFEST = "courier", "signal-cli", "manifest.json"
 _FORMAT: Final = 1
@@ -48,6 +50,11 @@ class Places:
     """signal-cli's."""
     database: Path
     """Within our folder."""
+
+    @property
+    def folders(self) -> tuple[Path, Path]:
+        """Ours and signal-cli's."""
+        return self.data_dir, self.config_dir
 
     @property
     def nested(self) -> Path | None:
@@ -87,8 +94,22 @@ def restore(places: Places, source: Path, *, passphrase: str | None = None, repl
         BackupError: It is no backup, or damaged; the passphrase is wrong or missing; the service runs; there is data already, and it shall
             not be replaced.
     """
-    if is_in_use(places.database):
-        raise BackupError("the service is running: stop it first")
+    with _undisturbed(places):
+        return _restore(places, source, passphrase, replace=replace)
+
+
+def finish_restore(places: Places) -> bool:
+    """Finish a restore or an import that was interrupted when it had begun to change things; whether there was one. Raises `StoreError`."""
+    if not any(is_begun(folder / _UNPACKED) for folder in places.folders):
+        return False
+    try:
+        with held(places.database):
+            return any(finish(folder / _UNPACKED) for folder in places.folders)
+    except OSError as error:
+        raise StoreError(f"a restore was interrupted, and cannot be finished: {error}") from error
+
+
+def _restore(places: Places, source: Path, passphrase: str | None, *, replace: bool) -> list[Path]:
     for folder, nested in ((places.data_dir, places.nested), (places.config_dir, places.data_dir)):
         if not replace and _has_data(folder, nested):
             raise BackupError(f"{folder} holds data already; --replace puts it aside")
@@ -100,12 +121,14 @@ def restore(places: Places, source: Path, *, passphrase: str | None = None, repl
         for file in _files(unpacked):
             if is_database(file):
                 check_database(file)
-        aside = [_swap(unpacked / _OURS, places.data_dir, places.nested), _swap(unpacked / _ENGINE, places.config_dir, places.data_dir)]
+        swaps = [_swap_of(_OURS, places.data_dir, places.nested), _swap_of(_ENGINE, places.config_dir, places.data_dir)]
+        swap(unpacked, swaps)
     except (OSError, StoreError, tarfile.TarError, EOFError, sealing.Damaged, sealing.WrongPassphrase) as error:
         raise BackupError(f"the backup cannot be restored: {error}") from error
     finally:
-        shutil.rmtree(unpacked, ignore_errors=True)
-    return [folder for folder in aside if folder is not None]
+        if not is_begun(unpacked):
+            shutil.rmtree(unpacked, ignore_errors=True)
+    return [Path(one.aside) for one in swaps if one.aside is not None]
 
 
 def take_over(places: Places, folder: Path, *, replace: bool = False) -> int:
@@ -116,8 +139,11 @@ def take_over(places: Places, folder: Path, *, replace: bool = False) -> int:
     Raises:
         BackupError: It is no such folder; there are accounts already, and they shall not be replaced; the service runs.
     """
-    if is_in_use(places.database):
-        raise BackupError("the service is running: stop it first")
+    with _undisturbed(places):
+        return _take_over(places, folder, replace=replace)
+
+
+def _take_over(places: Places, folder: Path, *, replace: bool) -> int:
     index = folder / "data" / "accounts.json"
     try:
         accounts = json.loads(index.read_bytes())["accounts"]
@@ -130,8 +156,9 @@ def take_over(places: Places, folder: Path, *, replace: bool = False) -> int:
         raise BackupError(f"{folder} is the folder in use already: there is nothing to import")
     if not replace and _has_data(places.config_dir, places.data_dir):
         raise BackupError(f"{places.config_dir} holds data already; --replace puts it aside")
-    copied = places.config_dir / _UNPACKED
-    shutil.rmtree(copied, ignore_errors=True)
+    unpacked = places.config_dir / _UNPACKED
+    copied = unpacked / _ENGINE
+    shutil.rmtree(unpacked, ignore_errors=True)
     try:
         copied.mkdir(parents=True, mode=0o700)
         for file in _files(folder):
@@ -140,12 +167,28 @@ def take_over(places: Places, folder: Path, *, replace: bool = False) -> int:
             _copy(file, target)
             if is_database(target):
                 check_database(target)
-        _swap(copied, places.config_dir, places.data_dir)
+        swap(unpacked, [_swap_of(_ENGINE, places.config_dir, places.data_dir)])
     except (OSError, StoreError) as error:
         raise BackupError(f"the import failed: {error}") from error
     finally:
-        shutil.rmtree(copied, ignore_errors=True)
+        if not is_begun(unpacked):
+            shutil.rmtree(unpacked, ignore_errors=True)
     return len(accounts)
+
+
+@contextlib.contextmanager
+def _undisturbed(places: Places) -> Iterator[None]:
+    """No service starts meanwhile, and what an earlier one has begun is finished. Raises `BackupError` where a service runs."""
+    try:
+        places.database.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with held(places.database):
+            for folder in places.folders:
+                finish(folder / _UNPACKED)
+            yield
+    except StoreInUse:
+        raise BackupError("the service is running: stop it first") from None
+    except OSError as error:
+        raise BackupError(f"{places.data_dir} cannot be used: {error}") from error
 
 
 # -- packing
@@ -246,18 +289,13 @@ def _has_data(folder: Path, nested: Path | None = None) -> bool:
     return any(True for _ in _files(folder, _NOT_OURS, nested))
 
 
-def _swap(new: Path, place: Path, nested: Path | None = None) -> Path | None:
-    """Fill a folder anew; gives where lies what was in it: in a folder within, as the folder itself may be a mount."""
+def _swap_of(new: str, place: Path, nested: Path | None = None) -> Swap:
+    """Fill a folder anew; what was in it goes to a folder within, as the folder itself may be a mount."""
     place.mkdir(parents=True, exist_ok=True, mode=0o700)
-    aside = place / f"{_ASIDE}{time.strftime('%Y%m%d-%H%M%S')}" if _has_data(place, nested) else None
-    for old in sorted(place.iterdir()):
-        if old == nested or old.name in _NOT_OURS or old.name.startswith(_HIDDEN) or old.name.endswith(".lock"):
-            continue
-        if aside is None:
-            shutil.rmtree(old) if old.is_dir() else old.unlink()
-        else:
-            aside.mkdir(exist_ok=True, mode=0o700)
-            old.rename(aside / old.name)
-    for child in sorted(new.iterdir()) if new.is_dir() else ():
-        shutil.move(child, place / child.name)
-    return aside
+    old = [
+        entry.name
+        for entry in sorted(place.iterdir())
+        if entry != nested and entry.name not in _NOT_OURS and not entry.name.startswith(_HIDDEN) and not entry.name.endswith(".lock")
+    ]
+    aside = place.absolute() / f"{_ASIDE}{time.strftime('%Y%m%d-%H%M%S')}" if _has_data(place, nested) else None
+    return Swap(new, str(place.absolute()), old, str(aside) if aside is not None else None)

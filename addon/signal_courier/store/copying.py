@@ -4,10 +4,11 @@ import contextlib
 import fcntl
 import os
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from signal_courier.store.errors import StoreError
+from signal_courier.store.errors import StoreError, StoreInUse
 
 _HEAD: Final = b"SQLite format 3\x00"
 SIDES: Final = ("-wal", "-shm", "-journal")
@@ -46,17 +47,15 @@ def check_database(file: Path) -> None:
         raise StoreError(f"{file.name} is damaged: {found}")
 
 
-def is_in_use(database: Path) -> bool:
-    """Whether a service works on this database now."""
-    lock = database.with_name(f"{database.name}.lock")
-    if not lock.exists():
-        return False
-    descriptor = os.open(lock, os.O_RDWR)
+@contextlib.contextmanager
+def held(database: Path) -> Iterator[None]:
+    """Keep every service from this database. Raises `StoreInUse` where one works on it, `OSError` where the folder cannot be used."""
+    descriptor = os.open(database.with_name(f"{database.name}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return True
-    else:
-        return False
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise StoreInUse(f"{database} is in use") from None
+        yield
     finally:
         os.close(descriptor)

@@ -1,7 +1,10 @@
 """Backups: one file, taken while everything runs, that comes back whole or not at all."""
 
+import contextlib
+import errno
 import json
 import random
+import shutil
 import sqlite3
 import tarfile
 from pathlib import Path
@@ -9,7 +12,9 @@ from pathlib import Path
 import pytest
 
 from signal_courier.__main__ import main
-from signal_courier.messaging.backup import BackupError, Places, back_up, restore, take_over
+from signal_courier.messaging.backup import BackupError, Places, back_up, finish_restore, restore, take_over
+from signal_courier.store.database import prepare
+from signal_courier.store.errors import StoreInUse
 from tests.fakes.served import Service, served, simulated
 
 CAT = random.Random(1).randbytes(300_000)  # several pieces, as it cannot be compressed
@@ -22,7 +27,9 @@ def places_in(folder: Path) -> Places:
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    return {file.relative_to(folder).as_posix(): file.read_bytes() for file in sorted(folder.rglob("*")) if file.is_file()}
+    """Every file but the empty one that services lock."""
+    files = [file for file in sorted(folder.rglob("*")) if file.is_file() and not file.name.endswith(".lock")]
+    return {file.relative_to(folder).as_posix(): file.read_bytes() for file in files}
 
 
 @pytest.fixture
@@ -116,6 +123,76 @@ def test_a_damaged_cut_or_wrongly_opened_backup_changes_nothing(filled: Places, 
     assert contents(tmp_path / "new") == before
     (aside,) = restore(new, file, passphrase=SECRET, replace=True)
     assert (aside / "data/accounts.json").read_text() == "mine"
+
+
+class Killed(BaseException):
+    """What a kill does to a program: nothing more is done, not even tidying up."""
+
+
+@pytest.mark.parametrize("other_disk", [False, True])
+def test_a_restore_that_is_killed_at_any_moment_leaves_the_old_or_is_finished_by_the_next_start(
+    filled: Places, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, other_disk: bool
+) -> None:
+    file = tmp_path / "backup"
+    back_up(filled, file)
+    restore(places_in(tmp_path / "whole"), file)
+    whole = contents(tmp_path / "whole")
+    steps, outcomes = 0, set()
+    real_rename, real_rmtree = Path.rename, shutil.rmtree
+
+    def count_down() -> None:
+        nonlocal steps
+        steps -= 1
+        if steps < 0:
+            raise Killed
+
+    def rename(self: Path, target: Path) -> Path:
+        count_down()
+        if other_disk and ".restoring" in str(self) and ".restoring" not in str(target):
+            raise OSError(errno.EXDEV, "Invalid cross-device link")
+        return real_rename(self, target)
+
+    def rmtree(path: Path, *, ignore_errors: bool = False) -> None:
+        count_down()
+        real_rmtree(path, ignore_errors=ignore_errors)
+
+    for length in range(40):
+        new = places_in(tmp_path / f"new-{length}")
+        new.data_dir.mkdir(parents=True)
+        (new.data_dir / "kept").write_bytes(b"old")
+        before = contents(tmp_path / f"new-{length}")
+        steps = length
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "rename", rename)
+            patch.setattr("shutil.rmtree", rmtree)
+            patch.setattr("signal_courier.messaging.backup.is_begun", lambda _: True)  # a kill tidies nothing up
+            with contextlib.suppress(Killed):
+                restore(new, file, replace=True)
+                length = -1  # noqa: PLW2901  # it came to its end
+        finish_restore(new)
+        after = {name: content for name, content in contents(new.data_dir.parent).items() if "/.restoring/" not in name}
+        aside = {name: content for name, content in after.items() if "/.before-" in name}
+        rest = {name: content for name, content in after.items() if name not in aside}
+        outcomes.add("new" if rest != before else "old")
+        assert rest in (before, whole), length
+        assert rest == before or list(aside.values()) == [b"old"]
+        if length < 0:
+            break
+    assert outcomes == {"old", "new"}
+    assert length < 0, "it never came to its end"
+
+
+def test_no_service_starts_while_a_backup_is_brought_back(filled: Places, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "backup"
+    back_up(filled, file)
+    new = places_in(tmp_path / "new")
+
+    def start_meanwhile(folder: Path, swaps: object) -> None:
+        with pytest.raises(StoreInUse):
+            prepare(new.database)
+
+    monkeypatch.setattr("signal_courier.messaging.backup.swap", start_meanwhile)
+    restore(new, file)
 
 
 def test_an_archive_cannot_reach_out_of_its_place(tmp_path: Path) -> None:
