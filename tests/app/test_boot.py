@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import os
+import re
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
@@ -319,6 +320,43 @@ def test_plain_docker_takes_the_volume_of_upstream_and_keeps_everything_in_it(ho
                 assert {_owner(pid) for pid in container.processes() if _is_ours(pid)} == {1000}
                 code, seconds = await container.stop()
                 assert (code, seconds < 5) == (0, True), container.log
+
+    inside(test)
+
+
+def test_a_backup_is_restored_into_an_empty_volume_by_the_command_of_the_image(house: House, tmp_path: Path) -> None:
+    command = str(ROOTFS / "usr/bin/signal-courier")
+    backups = tmp_path / "backups"
+    volumes = [tmp_path / "old", tmp_path / "new"]
+    for folder in (backups, *volumes):
+        folder.mkdir()
+    write_account(volumes[0], ANN)
+    upstream = "/home/.local/share/signal-cli"
+    secret = {"COURIER_BACKUP_PASSPHRASE": "correct horse battery staple"}
+
+    async def test() -> None:
+        async with Container.running(house.folder, volumes={volumes[0]: upstream}, engine=house.engine) as container:
+            await container.up()
+            headers = {"Backup-Passphrase": secret["COURIER_BACKUP_PASSPHRASE"]}
+            whole = await container.call("GET", "/api/v2/backup?encrypted=true", token=container.first_token(), headers=headers)
+            assert whole.status == 200
+            (backups / "courier.backup").write_bytes(whole.body)
+            await container.stop()
+        async with Container.running(
+            house.folder,
+            volumes={volumes[1]: upstream, backups: "/backup"},
+            engine=house.engine,
+            environment=secret,
+            entrypoint=[command, "restore", "/backup/courier.backup"],
+        ) as container:
+            assert await container.ended() == 0, container.log
+        assert {path.stat().st_uid for path in (volumes[1], *volumes[1].rglob("*"))} == {1000}
+        async with Container.running(house.folder, volumes={volumes[1]: upstream}, engine=house.engine) as container:
+            await container.up()
+            _, made = await container.run(command, "token", "create", "new", "--scope", "admin")
+            token = re.search(r"sgc_\S+", made)
+            assert token, made
+            assert (await container.answers("/v1/accounts", 200, token=token[0])).json() == [ANN]
 
     inside(test)
 

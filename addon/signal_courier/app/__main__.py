@@ -62,10 +62,16 @@ def _courier(today: plan.Plan) -> int:
 
 
 def _command(today: plan.Plan, arguments: Sequence[str]) -> int:
-    """What `docker exec … signal-courier …` asks for: with the folders and as the user of the service that runs here."""
-    person.become(today.user)
+    """What `docker exec … signal-courier …` asks for: with the folders and as the user of the service that runs here, or is to run."""
+    from signal_courier.app.prepare import Unprepared, settle  # noqa: PLC0415  # the others have no use for it
+
     environment = {name: value for name, value in today.environment.items() if name != "COURIER_READY_FD"}
-    os.execve(sys.executable, [sys.executable, "-m", "signal_courier", *arguments], environment)  # noqa: S606  # this is its wrapper
+    try:
+        settle(today, thoroughly=False)
+        os.execve(sys.executable, [sys.executable, "-m", "signal_courier", *arguments], environment)  # noqa: S606  # this is its wrapper
+    except (Unprepared, OSError) as error:
+        _say(error)
+    return 1
 
 
 def _discovery(today: plan.Plan) -> int:

@@ -32,18 +32,9 @@ def prepare(plan: Plan) -> None:
     """Do it. Raises `Unprepared`, `BackupError`, `StoreError`, `OSError`. Has given up root afterwards, where it had it."""
     chosen = plan.settings
     _fresh_run_folder()
-    kept = (chosen.data_dir, chosen.signal_cli_config_dir)
-    for folder in kept:
-        _make(folder)
     if plan.user is not None:
-        for folder in (layout.RUN, *(kept if plan.own else ())):
-            _give(folder, *plan.user)
-    person.become(plan.user)
-    for folder in kept:
-        if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
-            raise Unprepared(
-                f"{folder} cannot be written by user {os.getuid()}, group {os.getgid()}: give it to them, or start with another"
-            )
+        _give(layout.RUN, *plan.user)
+    settle(plan)
     if not plan.lasting:
         _LOGGER.warning("Nothing outlives this container: mount a volume at %s", layout.UPSTREAM_DATA)
     if plan.options.get("import_old_app"):
@@ -55,6 +46,24 @@ def prepare(plan: Plan) -> None:
     if chosen.tls_certificate is not None and not os.access(chosen.tls_certificate, os.R_OK):
         raise SettingError(f"the certificate {chosen.tls_certificate} cannot be read")
     layout.HEALTH_ADDRESS.write_text(f"{scheme}://127.0.0.1:{chosen.port}/v1/health\n", encoding="utf-8")
+
+
+def settle(plan: Plan, *, thoroughly: bool = True) -> None:
+    """Make the folders that are kept, give them to the user, and be that user from now on.
+
+    What lies in a folder that is theirs already is only looked at `thoroughly`. Raises `Unprepared`, `OSError`.
+    """
+    kept = (plan.settings.data_dir, plan.settings.signal_cli_config_dir)
+    for folder in kept:
+        _make(folder)
+        if plan.user is not None and plan.own and (thoroughly or folder.stat().st_uid != plan.user[0]):
+            _give(folder, *plan.user)
+    person.become(plan.user)
+    for folder in kept:
+        if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+            raise Unprepared(
+                f"{folder} cannot be written by user {os.getuid()}, group {os.getgid()}: give it to them, or start with another"
+            )
 
 
 def home_assistant_token(plan: Plan) -> str:

@@ -9,7 +9,7 @@ import re
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -59,6 +59,7 @@ class Container:
         environment: Mapping[str, str] | None = None,
         user: int | None = None,
         read_only: bool = False,
+        entrypoint: Sequence[str] = (),
     ) -> AsyncIterator[Self]:
         """Start one; whatever is left of it at the end is killed.
 
@@ -70,6 +71,7 @@ class Container:
             environment: `docker run --env`.
             user: `docker run --user`.
             read_only: `docker run --read-only`.
+            entrypoint: `docker run --entrypoint` and what is said to it.
         """
         root, log = folder / "root", folder / "log"
         root.mkdir(exist_ok=True)
@@ -88,7 +90,7 @@ class Container:
             address=APP,
             user=user,
             read_only=read_only,
-            program=["/opt/signal-courier/bin/python", "-I", "-S", str(Path(__file__).with_name("overlay.py"))],
+            program=list(entrypoint) or ["/opt/signal-courier/bin/python", "-I", "-S", str(Path(__file__).with_name("overlay.py"))],
         )
         stage = Path(__file__).with_name("stage.py")
         with log.open("ab") as output:
@@ -123,9 +125,18 @@ class Container:
         assert found, self.log
         return found[1]
 
-    async def call(self, method: str, path: str, body: object = None, *, token: str | None = None, port: int = 8080) -> Reply:
+    async def call(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        *,
+        token: str | None = None,
+        port: int = 8080,
+        headers: Mapping[str, str] | None = None,
+    ) -> Reply:
         """A request as Home Assistant's Core would make it."""
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        headers = {**(headers or {}), **({"Authorization": f"Bearer {token}"} if token else {})}
         async with self._session.request(method, f"http://{APP}:{port}{path}", json=body, headers=headers) as answer:
             return Reply(answer.status, await answer.read())
 
