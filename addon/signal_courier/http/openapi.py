@@ -47,6 +47,14 @@ _JSON: Final = "application/json"
 _ABOUT: Final = """\
 Everything that clients of bbernhard/signal-cli-rest-api and of python-signal-cli-rest-api call, and more.
 
+* `/v1` and `/v2` answer as signal-cli-rest-api does; errors are `{"error", …}`.
+* `/api/v2` is for new programs; errors are problems (RFC 9457): decide by `type`, of which `GET /api/v2/problems` lists all.
+* `/api/v1` has a messaging gateway's routes, and signal-cli's own (`rpc`, `events`, `check`).
+
+From other machines every call needs a token: as Bearer, as Basic password, as `X-Api-Key`, or in the path, `/t/<token>/…`. *Authorize*
+keeps one for this page. Routes that send take `Idempotency-Key`, so that nothing is sent twice, and `Prefer: respond-async`, so that nobody
+waits.
+
 Every path can also be called as `/d/<dialect>/…` with the dialect `0.101`, `0.100` or `morph027`; without, the server's setting counts.
 A request's body is JSON whatever its `Content-Type` says. Numbers and group ids may be percent-encoded in a path, once or twice.
 """

@@ -69,6 +69,8 @@ def test_every_topic_is_described():
 class TestEveryOperation:
     def test_says_what_it_does(self, name: str, operation: dict[str, Any]):
         assert 5 < len(operation["summary"]) < 80, name
+        described = re.sub(r"Needs a token with the scope `\w+`\.", "", operation["description"]).strip()
+        assert len(described) > 20, f"{name}: what is there to know about it?"
 
     def test_documents_success_and_failure(self, name: str, operation: dict[str, Any]):
         statuses = {int(status) for status in operation["responses"]}

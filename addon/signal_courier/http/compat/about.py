@@ -45,7 +45,11 @@ _EXAMPLE = {
 
 @routes.add("GET", "/v1/about", scope=None, answers=[Answer(200, "Versions and capabilities.", About, example=_EXAMPLE)])
 async def about(call: Call[None, None]) -> web.StreamResponse:
-    """Tell versions and capabilities."""
+    """Tell versions and capabilities.
+
+    Clients decide by it what they may send: `versions`, `mode` (always `json-rpc`), `capabilities` and the release whose answers they get
+    are as signal-cli-rest-api tells them. `courier` and `signal_cli` are what really runs.
+    """
     services = call.services
     return json_bytes(_rendered(services.settings.build_version or _RELEASES[call.dialect], services.engine.status.version or ""))
 

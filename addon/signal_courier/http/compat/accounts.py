@@ -21,7 +21,10 @@ routes = RouteTable("Accounts")
     answers=[Answer(200, "The numbers.", list[str], example=[ACCOUNT])],
 )  # fmt: skip
 async def get_accounts(call: Call[None, None]) -> web.StreamResponse:
-    """List the numbers that are registered or linked here."""
+    """List the numbers that are registered or linked here.
+
+    Only those that the token may use.
+    """
     return json_answer([account for account in await call.services.accounts.loaded() if call.caller.may_use(account)])
 
 
@@ -37,7 +40,10 @@ class Settings(msgspec.Struct):
     answers=[Answer(201, "Changed.")],
 )  # fmt: skip
 async def update_account_settings(call: Call[Settings, None]) -> web.StreamResponse:
-    """Change who may see an account's number."""
+    """Change who may see an account's number.
+
+    Whether it is found by its number, and whether people who are written to see that.
+    """
     await call.services.commands.update_account(
         call.account, discoverable_by_number=call.body.discoverable_by_number, number_sharing=call.body.share_number
     )
@@ -65,7 +71,10 @@ class Username(msgspec.Struct):
     ],
 )  # fmt: skip
 async def set_username(call: Call[SetUsername, None]) -> web.StreamResponse:
-    """Give an account a username."""
+    """Give an account a username.
+
+    People can write to it without knowing the number. Signal adds digits where none are given, and refuses names that are taken.
+    """
     if not call.body.username:
         raise InvalidValue("username", "Couldn't process request - username missing")
     answer = await call.services.commands.update_account(call.account, username=call.body.username)
@@ -74,7 +83,10 @@ async def set_username(call: Call[SetUsername, None]) -> web.StreamResponse:
 
 @routes.add("DELETE", "/v1/accounts/{number}/username", scope=Scope.ACCOUNTS, answers=[Answer(204, "Removed.")])
 async def remove_username(call: Call[None, None]) -> web.StreamResponse:
-    """Take an account's username away."""
+    """Take an account's username away.
+
+    Its link stops working, and others may take the name.
+    """
     await call.services.commands.update_account(call.account, delete_username=True)
     return empty()
 
@@ -93,7 +105,10 @@ class Pin(msgspec.Struct):
     ],
 )  # fmt: skip
 async def set_pin(call: Call[Pin, None]) -> web.StreamResponse:
-    """Lock the number, so that nobody else registers it without the PIN."""
+    """Lock the number, so that nobody else registers it without the PIN.
+
+    Signal asks for it when the number is registered anew, and may ask for it now and then. A lost PIN locks the number for seven days.
+    """
     if not call.body.pin:
         raise InvalidValue("pin", "Couldn't process request - pin missing")
     await call.services.commands.set_pin(call.account, pin=call.body.pin)
@@ -102,7 +117,10 @@ async def set_pin(call: Call[Pin, None]) -> web.StreamResponse:
 
 @routes.add("DELETE", "/v1/accounts/{number}/pin", scope=Scope.ACCOUNTS, answers=[Answer(204, "Removed.")])
 async def remove_pin(call: Call[None, None]) -> web.StreamResponse:
-    """Take the lock away."""
+    """Take the lock away.
+
+    The number can be registered by whoever gets its SMS.
+    """
     await call.services.commands.remove_pin(call.account)
     return empty()
 
@@ -128,7 +146,10 @@ class Challenge(msgspec.Struct):
     ],
 )  # fmt: skip
 async def submit_rate_limit_challenge(call: Call[Challenge, None]) -> web.StreamResponse:
-    """Lift a rate limit that `/v2/send` met, with a solved captcha."""
+    """Lift a rate limit that `/v2/send` met, with a solved captcha.
+
+    A person solves it on https://signalcaptchas.org/challenge/generate.html. Messages that wait for it go out at once.
+    """
     if not call.body.challenge_token:
         raise InvalidValue("challenge_token", "Couldn't process request - challenge token missing")
     captcha = call.body.captcha.strip()

@@ -26,7 +26,10 @@ _MISSING = Answer(404, "No such file.", Problem)
     answers=[Answer(200, "Names, in order.", list[str], example=["BxJIwmVr9zpmWIpZiLZ9.jpg"])],
 )  # fmt: skip
 async def list_attachments(call: Call[None, None]) -> web.StreamResponse:
-    """List the attachments that were received."""
+    """List the attachments that were received.
+
+    By their ids, as messages name them. They are kept for `COURIER_ATTACHMENT_DAYS`.
+    """
     return json_answer(await call.services.staging.received.names())
 
 
@@ -35,7 +38,10 @@ async def list_attachments(call: Call[None, None]) -> web.StreamResponse:
     answers=[Answer(200, "The file; its type is told from its content.", media="application/octet-stream"), _MISSING],
 )  # fmt: skip
 async def serve_attachment(call: Call[None, None]) -> web.StreamResponse:
-    """Get an attachment: one that was received, or an upload."""
+    """Get an attachment: one that was received, or an upload.
+
+    Its bytes, with the type that they have.
+    """
     name, staging = call.path["attachment"], call.services.staging
     if staging.uploads.is_id(name):
         return await file_answer(staging.uploads.path(name))
@@ -52,7 +58,10 @@ async def serve_attachment(call: Call[None, None]) -> web.StreamResponse:
     answers=[Answer(204, "Deleted."), _MISSING],
 )  # fmt: skip
 async def remove_attachment(call: Call[None, None]) -> web.StreamResponse:
-    """Delete an attachment."""
+    """Delete an attachment.
+
+    From this service's disk; Signal and the phones have their own copies.
+    """
     name, staging = call.path["attachment"], call.services.staging
     if staging.uploads.is_id(name):
         await staging.uploads.remove(name)

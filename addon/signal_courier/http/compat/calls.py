@@ -38,7 +38,10 @@ class StartCall(msgspec.Struct):
 
 @routes.add("GET", "/v1/calls/{number}", scope=Scope.SEND, answers=[Answer(200, "The calls.", list[VoiceCall], example=[_EXAMPLE])])
 async def list_calls(call: Call[None, None]) -> web.StreamResponse:
-    """List the calls that ring or run."""
+    """List the calls that ring or run.
+
+    None when nobody calls. Calls that are coming in are told as events, too.
+    """
     return json_answer([_told(one) for one in await call.services.commands.list_calls(call.account)])
 
 
@@ -47,7 +50,10 @@ async def list_calls(call: Call[None, None]) -> web.StreamResponse:
     answers=[Answer(201, "It rings.", VoiceCall, example=_EXAMPLE)],
 )  # fmt: skip
 async def start_call(call: Call[StartCall, None]) -> web.StreamResponse:
-    """Call somebody."""
+    """Call somebody.
+
+    The other side's phone rings. There is no sound: it is good for waking somebody up.
+    """
     recipient = person(call.body.recipient, "recipient")
     call.check_recipients([recipient])
     if isinstance(recipient, Username):
@@ -60,20 +66,29 @@ async def start_call(call: Call[StartCall, None]) -> web.StreamResponse:
     answers=[Answer(200, "Answered.", VoiceCall, example=_EXAMPLE)],
 )  # fmt: skip
 async def accept_call(call: Call[None, None]) -> web.StreamResponse:
-    """Answer the phone."""
+    """Answer the phone.
+
+    The call counts as taken, so that the account's other devices stop ringing. There is no sound.
+    """
     return json_answer(_told(await call.services.commands.accept_call(call.account, call_id=_id(call))))
 
 
 @routes.add("POST", "/v1/calls/{number}/{call_id}/reject", scope=Scope.SEND, answers=[Answer(204, "Rejected.")])
 async def reject_call(call: Call[None, None]) -> web.StreamResponse:
-    """Do not answer the phone."""
+    """Do not answer the phone.
+
+    The other side is told that nobody wants to talk.
+    """
     await call.services.commands.reject_call(call.account, call_id=_id(call))
     return empty()
 
 
 @routes.add("DELETE", "/v1/calls/{number}/{call_id}", scope=Scope.SEND, answers=[Answer(204, "Ended.")])
 async def hangup_call(call: Call[None, None]) -> web.StreamResponse:
-    """Hang up."""
+    """Hang up.
+
+    Ends a call that rings or runs, whoever has begun it.
+    """
     await call.services.commands.hangup_call(call.account, call_id=_id(call))
     return empty()
 

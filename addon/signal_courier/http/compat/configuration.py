@@ -40,7 +40,10 @@ class Configuration(msgspec.Struct):
     answers=[Answer(200, "The configuration; the level is empty when it is error.", Configuration, example={"logging": {"Level": "info"}})],
 )  # fmt: skip
 async def get_configuration(_: Call[None, None]) -> web.StreamResponse:
-    """Tell the configuration."""
+    """Tell the configuration.
+
+    Only how much is logged; everything else is set when the service starts.
+    """
     return json_answer(Configuration({"Level": logs.current_level()}))
 
 
@@ -53,7 +56,10 @@ async def get_configuration(_: Call[None, None]) -> web.StreamResponse:
     ],
 )  # fmt: skip
 async def set_configuration(call: Call[Configuration, None]) -> web.StreamResponse:
-    """Change how much is logged."""
+    """Change how much is logged.
+
+    `debug` tells each step of a request, never texts or tokens. It holds until the service is started anew, whose level `LOG_LEVEL` sets.
+    """
     key, given = next(((key, value) for key, value in call.body.logging.items() if key.casefold() == "level" and value), ("", None))
     if not given:
         return empty()
@@ -87,7 +93,10 @@ _TRUST_EXAMPLE = {"trust_mode": "on-first-use"}
     answers=[Answer(200, "The account's settings.", AccountSettings, example=_TRUST_EXAMPLE)],
 )  # fmt: skip
 async def get_trust_mode(call: Call[None, None]) -> web.StreamResponse:
-    """Tell an account's settings."""
+    """Tell an account's settings.
+
+    Its trust mode: what happens when somebody's safety number is new.
+    """
     return json_answer(AccountSettings(await call.services.trust.mode(call.account)))
 
 
@@ -99,7 +108,11 @@ async def get_trust_mode(call: Call[None, None]) -> web.StreamResponse:
     ],
 )  # fmt: skip
 async def set_trust_mode(call: Call[AccountSettings, None]) -> web.StreamResponse:
-    """Change an account's settings."""
+    """Change an account's settings.
+
+    Its trust mode, from now on and through restarts. `always` spares questions when people get new phones, and would let somebody in
+    between go unnoticed.
+    """
     if call.body.trust_mode not in MODES:
         raise InvalidValue("trust_mode", "Invalid trust mode")
     try:

@@ -87,7 +87,10 @@ class ContactsQuery(msgspec.Struct):
     answers=[Answer(200, "The contacts.", list[ContactEntry], example=[_EXAMPLE])],
 )  # fmt: skip
 async def list_contacts(call: Call[None, ContactsQuery]) -> web.StreamResponse:
-    """List an account's contacts."""
+    """List an account's contacts.
+
+    People who are saved on the phone or here; with `all_recipients` everybody who was ever written to or has written.
+    """
     contacts = await call.services.commands.list_contacts(call.account, all_recipients=call.query.all_recipients)
     return json_answer([_entry(contact) for contact in contacts])
 
@@ -100,7 +103,10 @@ async def list_contacts(call: Call[None, ContactsQuery]) -> web.StreamResponse:
     ],
 )  # fmt: skip
 async def list_contact(call: Call[None, ContactsQuery]) -> web.StreamResponse:
-    """Show one contact, by UUID or number."""
+    """Show one contact, by UUID or number.
+
+    404 where nobody is known by that name; `all_recipients` looks beyond the contacts.
+    """
     named = _named(call)
     contacts = await call.services.commands.list_contacts(
         call.account, recipient=[named], all_recipients=call.query.all_recipients
@@ -116,7 +122,10 @@ async def list_contact(call: Call[None, ContactsQuery]) -> web.StreamResponse:
     answers=[Answer(200, "The picture.", bytes, media="image/*"), refusal("There is none.", "No avatar found.")],
 )  # fmt: skip
 async def get_profile_avatar(call: Call[None, None]) -> web.StreamResponse:
-    """Get the picture of a contact's profile."""
+    """Get the picture of a contact's profile.
+
+    The one that they have chosen themselves.
+    """
     try:
         return picture(await call.services.commands.get_avatar(call.account, profile=_named(call)))
     except NotFound as error:
@@ -147,7 +156,11 @@ _NO_RECIPIENT = refusal("Nobody is named.", "Couldn't process request - recipien
     answers=[Answer(204, "Changed."), _NO_RECIPIENT],
 )  # fmt: skip
 async def update_contact(call: Call[UpdateContact, None]) -> web.StreamResponse:
-    """Change what is saved of a contact, or how long messages to them last."""
+    """Change what is saved of a contact, or how long messages to them last.
+
+    Names and notes are for this account and its devices alone. The timer (`expiration_in_seconds`) is seen by both sides, and holds for
+    both.
+    """
     body = call.body
     recipient = person(body.recipient, "recipient")
     call.check_recipients([recipient])
@@ -169,7 +182,10 @@ async def update_contact(call: Call[UpdateContact, None]) -> web.StreamResponse:
     "POST", "/v1/contacts/{number}/sync", scope=Scope.CONTACTS, answers=[Answer(204, "Sent.")],
 )  # fmt: skip
 async def send_contacts(call: Call[None, None]) -> web.StreamResponse:
-    """Send the contacts to the account's other devices."""
+    """Send the contacts to the account's other devices.
+
+    Only from the main device; others ask it for them.
+    """
     await call.services.commands.send_contacts(call.account)
     return empty()
 
@@ -186,7 +202,10 @@ async def block_contact(call: Call[None, None]) -> web.StreamResponse:
 
 @routes.add("POST", "/v1/contacts/{number}/{uuid}/unblock", scope=Scope.CONTACTS, answers=[Answer(204, "No longer blocked.")])
 async def unblock_contact(call: Call[None, None]) -> web.StreamResponse:
-    """Unblock a person."""
+    """Unblock a person.
+
+    What they have sent in between does not come any more.
+    """
     await call.services.commands.unblock(call.account, recipient=[_named(call)])
     return empty()
 
@@ -206,7 +225,10 @@ class RemoveQuery(msgspec.Struct):
     ],
 )  # fmt: skip
 async def remove_contact(call: Call[None, RemoveQuery]) -> web.StreamResponse:
-    """Remove a contact, by UUID, number or username."""
+    """Remove a contact, by UUID, number or username.
+
+    Only from this account's list: they are not told. `hide` keeps what is known, `forget` deletes the keys too.
+    """
     if call.query.hide and call.query.forget:
         raise InvalidValue("forget", "Couldn't process request - hide and forget cannot both be set")
     await call.services.commands.remove_contact(call.account, recipient=_named(call), hide=call.query.hide, forget=call.query.forget)

@@ -43,7 +43,10 @@ class DeviceEntry(msgspec.Struct):
     ],
 )  # fmt: skip
 async def list_devices(call: Call[None, None]) -> web.StreamResponse:
-    """List an account's devices."""
+    """List an account's devices.
+
+    The phone and every computer that is linked to it, as Signal knows them.
+    """
     return json_answer(
         [
             DeviceEntry(
@@ -70,7 +73,11 @@ class AddDevice(msgspec.Struct):
     answers=[Answer(204, "The device is linked."), refusal("The uri is none.", "Invalid device link")],
 )  # fmt: skip
 async def add_device(call: Call[AddDevice, None]) -> web.StreamResponse:
-    """Link another device to an account that is registered here."""
+    """Link another device to an account that is registered here.
+
+    What its QR code holds is the `uri`. The other device can then read and write as this account. Only the main device may do that, not a
+    linked one.
+    """
     if not call.body.uri:
         raise InvalidValue("uri", "Couldn't process request - uri missing")
     await call.services.commands.add_device(call.account, uri=call.body.uri)
@@ -88,7 +95,10 @@ class DeleteLocalData(msgspec.Struct):
     body_example={"ignore_registered": False}, answers=[Answer(204, "Deleted.")],
 )  # fmt: skip
 async def delete_local_account_data(call: Call[DeleteLocalData, None]) -> web.StreamResponse:
-    """Delete what is on disk of an account that is not registered (any more)."""
+    """Delete what is on disk of an account that is not registered (any more).
+
+    Keys, contacts and groups go; there is no way back. Of an account that is still registered only with `ignore_registered`.
+    """
     await call.services.registration.delete_local_data(call.account, ignore_registered=call.body.ignore_registered)
     return empty()
 
@@ -101,7 +111,10 @@ async def delete_local_account_data(call: Call[DeleteLocalData, None]) -> web.St
     ],
 )  # fmt: skip
 async def remove_device(call: Call[None, None]) -> web.StreamResponse:
-    """Unlink a device."""
+    """Unlink a device.
+
+    It can no longer read or write as this account. Only the main device may do that.
+    """
     text = call.path["deviceId"]
     if not (text.isascii() and text.isdigit() and len(text) < 10):
         raise InvalidValue("deviceId", "deviceId must be numeric")

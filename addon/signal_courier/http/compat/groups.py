@@ -171,7 +171,10 @@ class GroupsQuery(msgspec.Struct):
     answers=[Answer(200, "The groups.", list[GroupEntry], example=[_ENTRY])],
 )  # fmt: skip
 async def get_groups(call: Call[None, GroupsQuery]) -> web.StreamResponse:
-    """List an account's groups."""
+    """List an account's groups.
+
+    Those too that the account has left (`member` is false). With `expand` people are told with number and UUID.
+    """
     groups = await call.services.commands.list_groups(call.account)
     return json_answer([_entry(group, expand=call.query.expand) for group in groups])
 
@@ -181,7 +184,10 @@ async def get_groups(call: Call[None, GroupsQuery]) -> web.StreamResponse:
     answers=[Answer(200, "The group.", GroupEntry, example=_ENTRY), _UNKNOWN],
 )  # fmt: skip
 async def get_group(call: Call[None, GroupsQuery]) -> web.StreamResponse:
-    """Show one group."""
+    """Show one group.
+
+    By its id in any of its forms.
+    """
     return json_answer(_entry(await _listed(call), expand=call.query.expand))
 
 
@@ -190,7 +196,10 @@ async def get_group(call: Call[None, GroupsQuery]) -> web.StreamResponse:
     answers=[Answer(200, "The picture.", bytes, media="image/*"), _INVALID, refusal("There is none.", "No avatar found.", 404)],
 )  # fmt: skip
 async def get_group_avatar(call: Call[None, None]) -> web.StreamResponse:
-    """Get a group's picture."""
+    """Get a group's picture.
+
+    404 where there is none.
+    """
     try:
         return picture(await call.services.commands.get_avatar(call.account, group_id=_group_id(call).internal))
     except NotFound as error:
@@ -265,7 +274,10 @@ class CreateGroup(msgspec.Struct, kw_only=True):
     ],
 )  # fmt: skip
 async def create_group(call: Call[CreateGroup, None]) -> web.StreamResponse:
-    """Create a group."""
+    """Create a group.
+
+    The account is its first administrator. People who do not know the account are invited, and have to accept.
+    """
     body = call.body
     add_members, edit_group, send_messages = body.permissions.checked()
     async with staged_avatar(call, body.base64_avatar) as avatar:
@@ -305,7 +317,10 @@ class UpdateGroup(msgspec.Struct, kw_only=True):
     answers=[Answer(204, "Changed."), _INVALID],
 )  # fmt: skip
 async def update_group(call: Call[UpdateGroup, None]) -> web.StreamResponse:
-    """Change a group."""
+    """Change a group.
+
+    What is left out stays as it is. Most changes want an administrator, as the group's permissions say.
+    """
     body = call.body
     group_id = _group_id(call)
     add_members, edit_group, send_messages = body.permissions.checked()
@@ -340,7 +355,10 @@ class PatchGroup(msgspec.Struct):
     answers=[Answer(200, "The group as it is now.", GroupEntry, example=_ENTRY), _INVALID, _UNKNOWN],
 )  # fmt: skip
 async def patch_group(call: Call[PatchGroup, None]) -> web.StreamResponse:
-    """Change a group's link, add members and admins; tells the group."""
+    """Change a group's link, add members and admins; tells the group.
+
+    The way of python-signal-cli-rest-api. Unlike `PUT` it can add people and administrators in one go.
+    """
     group_id = _group_id(call).internal
     members, admins = _persons(call.body.add_members, "add_members"), _persons(call.body.add_admins, "add_admins")
     link = _link_state(call.body.group_link)
@@ -354,7 +372,10 @@ async def patch_group(call: Call[PatchGroup, None]) -> web.StreamResponse:
     answers=[Answer(204, "The old invitation link no longer works."), _INVALID],
 )  # fmt: skip
 async def reset_group_link(call: Call[None, None]) -> web.StreamResponse:
-    """Give a group a new invitation link."""
+    """Give a group a new invitation link.
+
+    The old link stops working at once. Only an administrator can do that.
+    """
     await call.services.commands.update_group(call.account, group_id=_group_id(call).internal, reset_link=True)
     return empty()
 
@@ -398,7 +419,10 @@ async def join_group(call: Call[JoinGroup, None]) -> web.StreamResponse:
     answers=[_JOINED, refusal("The link is none.", _NO_INVITE)],
 )  # fmt: skip
 async def join_group_by_link(call: Call[JoinGroup, None]) -> web.StreamResponse:
-    """Join a group by its invitation link."""
+    """Join a group by its invitation link.
+
+    Where the group wants its administrators to agree, the account waits until one has.
+    """
     if not _is_invite(call.body.group_link):
         raise InvalidValue("group_link", _NO_INVITE)
     await call.services.commands.join_group(call.account, uri=call.body.group_link)
@@ -420,7 +444,10 @@ class LeaveGroup(msgspec.Struct):
     body_example={"admins": [PERSON]}, answers=[Answer(204, "Left."), _INVALID],
 )  # fmt: skip
 async def quit_group(call: Call[LeaveGroup, None]) -> web.StreamResponse:
-    """Leave a group."""
+    """Leave a group.
+
+    What was written stays; the group is listed with `member` false.
+    """
     await call.services.commands.quit_group(
         call.account, group_id=_group_id(call).internal, admin=_persons(call.body.admins, "admins")
     )  # fmt: skip
@@ -433,7 +460,10 @@ async def quit_group(call: Call[LeaveGroup, None]) -> web.StreamResponse:
     answers=[Answer(200, "Left and deleted here."), Answer(204, "The same in the dialect morph027."), _INVALID],
 )  # fmt: skip
 async def delete_group(call: Call[LeaveGroup, None]) -> web.StreamResponse:
-    """Leave a group and delete what is here of it."""
+    """Leave a group and delete what is here of it.
+
+    The others' copies stay. An account that is no longer a member only forgets.
+    """
     await call.services.commands.quit_group(
         call.account, group_id=_group_id(call).internal, admin=_persons(call.body.admins, "admins"), delete=True
     )
@@ -442,14 +472,20 @@ async def delete_group(call: Call[LeaveGroup, None]) -> web.StreamResponse:
 
 @routes.add("POST", "/v1/groups/{number}/{groupid:path}/block", scope=Scope.GROUPS, answers=[Answer(204, "Blocked."), _INVALID])
 async def block_group(call: Call[None, None]) -> web.StreamResponse:
-    """Block a group: its messages are not taken any more."""
+    """Block a group: its messages are not taken any more.
+
+    On all of the account's devices.
+    """
     await call.services.commands.block(call.account, group_id=[_group_id(call).internal])
     return empty()
 
 
 @routes.add("POST", "/v1/groups/{number}/{groupid:path}/unblock", scope=Scope.GROUPS, answers=[Answer(204, "No longer blocked."), _INVALID])
 async def unblock_group(call: Call[None, None]) -> web.StreamResponse:
-    """Unblock a group."""
+    """Unblock a group.
+
+    What was sent in between does not come any more.
+    """
     await call.services.commands.unblock(call.account, group_id=[_group_id(call).internal])
     return empty()
 
@@ -478,7 +514,10 @@ _NO_MEMBERS = "Couldn't process request - group members missing"
     answers=[Answer(204, "Added, or invited."), refusal("Nobody was named.", _NO_MEMBERS), _UNKNOWN],
 )  # fmt: skip
 async def add_members(call: Call[Members, None]) -> web.StreamResponse:
-    """Add members to a group."""
+    """Add members to a group.
+
+    By number, UUID or username. Who does not know the account is invited, and has to accept.
+    """
     people = _persons(call.body.members, "members")
     if not people:
         raise InvalidValue("members", _NO_MEMBERS)
@@ -491,7 +530,10 @@ async def add_members(call: Call[Members, None]) -> web.StreamResponse:
     answers=[Answer(204, "Removed."), _UNKNOWN],
 )  # fmt: skip
 async def remove_members(call: Call[Members, None]) -> web.StreamResponse:
-    """Remove members from a group."""
+    """Remove members from a group.
+
+    They see that they were removed, and get no more messages. Only administrators can do that.
+    """
     if people := _persons(call.body.members, "members"):
         await call.services.commands.update_group(call.account, group_id=(await _listed(call)).id, remove_member=people)
     return empty()
@@ -502,7 +544,10 @@ async def remove_members(call: Call[Members, None]) -> web.StreamResponse:
     answers=[Answer(204, "They are admins now."), _UNKNOWN],
 )  # fmt: skip
 async def add_admins(call: Call[Admins, None]) -> web.StreamResponse:
-    """Make members admins."""
+    """Make members admins.
+
+    They have to be members. Only administrators can do that.
+    """
     if people := _persons(call.body.admins, "admins"):
         await call.services.commands.update_group(call.account, group_id=(await _listed(call)).id, admin=people)
     return empty()
@@ -513,7 +558,10 @@ async def add_admins(call: Call[Admins, None]) -> web.StreamResponse:
     answers=[Answer(204, "They are members now."), _UNKNOWN],
 )  # fmt: skip
 async def remove_admins(call: Call[Admins, None]) -> web.StreamResponse:
-    """Make admins members."""
+    """Make admins members.
+
+    They stay members. Only administrators can do that.
+    """
     if people := _persons(call.body.admins, "admins"):
         await call.services.commands.update_group(call.account, group_id=(await _listed(call)).id, remove_admin=people)
     return empty()
@@ -524,7 +572,10 @@ async def remove_admins(call: Call[Admins, None]) -> web.StreamResponse:
     answers=[Answer(204, "Banned."), refusal("Nobody was named.", _NO_MEMBERS), _UNKNOWN],
 )  # fmt: skip
 async def ban_members(call: Call[Members, None]) -> web.StreamResponse:
-    """Ban people from a group: they cannot come in by its link any more."""
+    """Ban people from a group: they cannot come in by its link any more.
+
+    Only administrators can do that.
+    """
     people = _persons(call.body.members, "members")
     if not people:
         raise InvalidValue("members", _NO_MEMBERS)
@@ -537,7 +588,10 @@ async def ban_members(call: Call[Members, None]) -> web.StreamResponse:
     answers=[Answer(204, "No longer banned."), _UNKNOWN],
 )  # fmt: skip
 async def unban_members(call: Call[Members, None]) -> web.StreamResponse:
-    """Let people come in again."""
+    """Let people come in again.
+
+    They are not members by that; they may come in by the link, or be added.
+    """
     if people := _persons(call.body.members, "members"):
         await call.services.commands.update_group(call.account, group_id=(await _listed(call)).id, unban=people)
     return empty()
@@ -555,7 +609,10 @@ class MemberLabel(msgspec.Struct):
     body_example={"label": "House", "emoji": "🏠"}, answers=[Answer(204, "Changed; empty texts remove it."), _INVALID],
 )  # fmt: skip
 async def set_member_label(call: Call[MemberLabel, None]) -> web.StreamResponse:
-    """Change the account's own label in a group (signal-cli 0.14.1)."""
+    """Change the account's own label in a group (signal-cli 0.14.1).
+
+    A short text and an emoji that all members see beside its name.
+    """
     await call.services.commands.update_group(
         call.account, group_id=_group_id(call).internal, member_label=call.body.label, member_label_emoji=call.body.emoji
     )
@@ -597,7 +654,10 @@ def _target(body: PinMessage | UnpinMessage) -> tuple[str, int]:
     body_example=_MESSAGE | {"duration": -1}, answers=[Answer(201, "Pinned."), _NO_AUTHOR],
 )  # fmt: skip
 async def pin_message(call: Call[PinMessage, None]) -> web.StreamResponse:
-    """Pin a message in a group (signal-cli 0.14.0)."""
+    """Pin a message in a group (signal-cli 0.14.0).
+
+    All members see it at the top. The message is named by its author and its timestamp.
+    """
     group_id = _group_id(call).internal
     author, timestamp = _target(call.body)
     await call.services.commands.send_pin_message(
@@ -615,7 +675,10 @@ async def pin_message(call: Call[PinMessage, None]) -> web.StreamResponse:
     answers=[Answer(201, "No longer pinned."), _NO_AUTHOR],
 )  # fmt: skip
 async def unpin_message(call: Call[UnpinMessage, None]) -> web.StreamResponse:
-    """Take a message's pin away (signal-cli 0.14.0)."""
+    """Take a message's pin away (signal-cli 0.14.0).
+
+    The message itself stays where it is.
+    """
     group_id = _group_id(call).internal
     author, timestamp = _target(call.body)
     await call.services.commands.send_unpin_message(

@@ -40,7 +40,10 @@ class IdentityEntry(msgspec.Struct):
     ],
 )  # fmt: skip
 async def list_identities(call: Call[None, None]) -> web.StreamResponse:
-    """List the safety numbers that an account knows."""
+    """List the safety numbers that an account knows.
+
+    Every person has one for each other; it changes with a new phone. Compare it with the person's own screen before `trust`.
+    """
     return json_answer(
         [
             IdentityEntry(
@@ -81,7 +84,11 @@ _EMPTY = "Couldn't process request - please provide a valid safety number"
     answers=[Answer(204, "Trusted."), refusal("Neither or both were given, or the safety number is another.", _NEITHER)],
 )  # fmt: skip
 async def trust_identity(call: Call[TrustIdentity, None]) -> web.StreamResponse:
-    """Trust a person's safety number, after it has changed or to mark it as verified."""
+    """Trust a person's safety number, after it has changed or to mark it as verified.
+
+    Best with `verified_safety_number`, which both have compared. `trust_all_known_keys` takes whatever is known. Messages that wait for it
+    go out at once.
+    """
     safety_number, all_keys = call.body.verified_safety_number, bool(call.body.trust_all_known_keys)
     if safety_number is None and not all_keys:
         raise InvalidValue("verified_safety_number", _NEITHER)

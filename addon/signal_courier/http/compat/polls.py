@@ -42,7 +42,10 @@ class CreatePoll(msgspec.Struct, kw_only=True):
     answers=[Answer(201, "Asked.", Timestamp, example={"timestamp": "1700000000123"})],
 )  # fmt: skip
 async def create_poll(call: Call[CreatePoll, None]) -> web.StreamResponse:
-    """Ask a question with a choice of answers."""
+    """Ask a question with a choice of answers.
+
+    At least two answers. Its timestamp, which is answered, names it when it is voted in or closed.
+    """
     body = call.body
     recipient = one_recipient(body.recipient, body.group_id)
     call.check_recipients([recipient])
@@ -77,7 +80,10 @@ class VoteInPoll(msgspec.Struct, kw_only=True):
     answers=[Answer(204, "Voted.")],
 )  # fmt: skip
 async def vote_in_poll(call: Call[VoteInPoll, None]) -> web.StreamResponse:
-    """Vote, or change the vote."""
+    """Vote, or change the vote.
+
+    The poll is named by its author and timestamp, answers by their position, the first is 0. A new vote replaces the one before.
+    """
     body = call.body
     timestamp = _timestamp(body.poll_timestamp)
     author = person(body.poll_author, "poll_author")
@@ -108,7 +114,10 @@ class ClosePoll(msgspec.Struct, kw_only=True):
     answers=[Answer(204, "Closed.")],
 )  # fmt: skip
 async def close_poll(call: Call[ClosePoll, None]) -> web.StreamResponse:
-    """Close an own poll."""
+    """Close an own poll.
+
+    Nobody can vote in it any more. It is named by the timestamp that creating it has answered.
+    """
     body = call.body
     end = PollEnd(timestamp=_timestamp(body.poll_timestamp))
     recipient = one_recipient(body.recipient, body.group_id)

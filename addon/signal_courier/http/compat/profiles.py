@@ -34,7 +34,10 @@ class UpdateProfile(msgspec.Struct):
     answers=[Answer(204, "Changed."), refusal("No name was given.", "Couldn't process request - profile name missing")],
 )  # fmt: skip
 async def update_profile(call: Call[UpdateProfile, None]) -> web.StreamResponse:
-    """Change an account's profile."""
+    """Change an account's profile.
+
+    Name, a line of text, picture: what everybody sees who is written to. What is left out stays as it is, the picture too.
+    """
     body = call.body
     if not body.name:
         raise InvalidValue("name", "Couldn't process request - profile name missing")

@@ -69,7 +69,10 @@ async def get_qr_code_link(call: Call[None, QrQuery]) -> web.StreamResponse:
     ],
 )  # fmt: skip
 async def get_qr_code_link_uri(call: Call[None, LinkQuery]) -> web.StreamResponse:
-    """Link to a phone: the text of the QR code."""
+    """Link to a phone: the text of the QR code.
+
+    For clients that draw the code themselves. It counts for about a minute; a new call gives a new one.
+    """
     name = _name(call.query)
     uri = await call.services.linking.start()
     call.services.linking.finish(uri, name)

@@ -42,7 +42,10 @@ class ReactionBody(msgspec.Struct, kw_only=True):
     answers=_ANSWERS,
 )  # fmt: skip
 async def send_reaction(call: Call[ReactionBody, None]) -> web.StreamResponse:
-    """React to a message."""
+    """React to a message.
+
+    One reaction a person: a new emoji takes the place of the old one. The message is named by its author and its timestamp.
+    """
     return await _react(call, remove=call.body.remove or False)
 
 

@@ -33,7 +33,10 @@ class ReceiptBody(msgspec.Struct, kw_only=True):
     answers=[Answer(204, "Sent.")],
 )  # fmt: skip
 async def send_receipt(call: Call[ReceiptBody, None]) -> web.StreamResponse:
-    """Send a read or viewed receipt."""
+    """Send a read or viewed receipt.
+
+    The sender sees that the message was read; `viewed` is for what was played or opened once. Messages are named by their timestamps.
+    """
     body = call.body
     recipient = person(body.recipient, "recipient")
     call.check_recipients([recipient])

@@ -67,7 +67,10 @@ class Verify(msgspec.Struct):
     ],
 )  # fmt: skip
 async def verify_registered_number(call: Call[Verify, None]) -> web.StreamResponse:
-    """Finish the registration with the code that Signal sent."""
+    """Finish the registration with the code that Signal sent.
+
+    The last step of a registration. Where the number has a PIN, it comes in the body; without it Signal refuses.
+    """
     await call.services.registration.verify(call.account, decode_again(call.path["token"]), pin=call.body.pin or None)
     return json_answer(RegistrationStatus("verified"), 201)
 
@@ -85,7 +88,11 @@ class Unregister(msgspec.Struct):
     answers=[Answer(204, "The number takes no more messages.")],
 )  # fmt: skip
 async def unregister_number(call: Call[Unregister, None]) -> web.StreamResponse:
-    """Unregister a number."""
+    """Unregister a number.
+
+    Signal sends no more messages to it. With `delete_account` the account is deleted at Signal for good, with `delete_local_data` its keys
+    and contacts here too.
+    """
     await call.services.registration.unregister(
         call.account, delete_account=call.body.delete_account, delete_local_data=call.body.delete_local_data
     )

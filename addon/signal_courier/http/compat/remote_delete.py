@@ -31,7 +31,11 @@ class RemoteDelete(msgspec.Struct, kw_only=True):
     answers=[Answer(201, "Taken back.", Timestamp, example={"timestamp": "1700000000456"})],
 )  # fmt: skip
 async def remote_delete(call: Call[RemoteDelete, None]) -> web.StreamResponse:
-    """Delete an own message for everybody."""
+    """Delete an own message for everybody.
+
+    Phones take it away where they can, within a day of sending; that something was deleted stays visible. The message is named by its
+    timestamp.
+    """
     recipient = one_recipient(call.body.recipient, call.body.group_id)
     call.check_recipients([recipient])
     if call.body.timestamp is None:

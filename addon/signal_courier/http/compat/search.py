@@ -62,7 +62,10 @@ async def search_for_numbers(call: Call[None, SearchQuery]) -> web.StreamRespons
 
 @routes.add("GET", "/v1/search", scope=Scope.CONTACTS, accounts=Reach.CHECKED, query=SearchAsQuery, answers=_ANSWERS)
 async def search_as_any(call: Call[None, SearchAsQuery]) -> web.StreamResponse:
-    """Tell which numbers are registered with Signal, whichever account asks."""
+    """Tell which numbers are registered with Signal, whichever account asks.
+
+    For clients that name no account in the path.
+    """
     account = await call.services.accounts.meant(from_query(call.query.number), any_will_do=True)
     return await _search(call, call.check_account(account), call.query.numbers)
 

@@ -37,7 +37,10 @@ class StickerPackEntry(msgspec.Struct):
     ],
 )  # fmt: skip
 async def list_sticker_packs(call: Call[None, None]) -> web.StreamResponse:
-    """List the sticker packs that an account knows."""
+    """List the sticker packs that an account knows.
+
+    Installed ones, and others that it has met; `installed` tells which is which.
+    """
     return json_answer(
         [
             StickerPackEntry(pack.pack_id, pack.url or "", pack.installed, pack.title or "", pack.author or "")
@@ -58,7 +61,10 @@ class AddStickerPack(msgspec.Struct):
     answers=[Answer(201, "Installed."), refusal("Something is missing.", "Couldn't process request - pack_id missing")],
 )  # fmt: skip
 async def add_sticker_pack(call: Call[AddStickerPack, None]) -> web.StreamResponse:
-    """Install a sticker pack."""
+    """Install a sticker pack.
+
+    Id and key are both in the pack's link, https://signal.art/addstickers/#…
+    """
     pack_id, pack_key = call.body.pack_id, call.body.pack_key
     for name, value in (("pack_id", pack_id), ("pack_key", pack_key)):
         if not value:

@@ -30,7 +30,10 @@ class TypingIndicator(msgspec.Struct, kw_only=True):
     answers=[Answer(204, "Shown, for 15 s.")],
 )  # fmt: skip
 async def start_typing(call: Call[TypingIndicator, None]) -> web.StreamResponse:
-    """Show the typing indicator."""
+    """Show the typing indicator.
+
+    It vanishes by itself after about 15 seconds, or when a message comes.
+    """
     return await _show(call, Typing())
 
 
@@ -39,7 +42,10 @@ async def start_typing(call: Call[TypingIndicator, None]) -> web.StreamResponse:
     answers=[Answer(204, "Hidden.")],
 )  # fmt: skip
 async def stop_typing(call: Call[TypingIndicator, None]) -> web.StreamResponse:
-    """Hide the typing indicator."""
+    """Hide the typing indicator.
+
+    Without it the indicator goes by itself after about 15 seconds.
+    """
     return await _show(call, Typing(stop=True))
 
 

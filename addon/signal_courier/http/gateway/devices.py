@@ -131,7 +131,10 @@ async def _show(call: Call[None, None], owner: str, socket: ListeningSocket) -> 
     answers=[Answer(200, "The devices.", list[GatewayDevice], example=[{"platform": SIGNAL, "device_id": DEVICE}])],
 )  # fmt: skip
 async def list_gateway_devices(call: Call[None, None]) -> web.StreamResponse:
-    """List the devices that the token may use."""
+    """List the devices that the token may use.
+
+    Each is an account of this service; its id is the number without the plus.
+    """
     numbers = await call.services.accounts.loaded()
     return json_answer([GatewayDevice(SIGNAL, number.removeprefix("+")) for number in numbers if call.caller.may_use(number)])
 

@@ -99,7 +99,10 @@ async def create_gateway_webhook(call: Call[NewGatewayWebhook, None]) -> web.Str
     answers=[Answer(200, "The webhooks, oldest first.", list[GatewayWebhook], example=[_EXAMPLE])],
 )  # fmt: skip
 async def list_gateway_webhooks(call: Call[None, None]) -> web.StreamResponse:
-    """List the webhooks of the token, and of those that share its devices."""
+    """List the webhooks of the token, and of those that share its devices.
+
+    Their secrets are not told again.
+    """
     return json_answer([_entry(endpoint) for endpoint in _own(call)])
 
 
@@ -109,7 +112,10 @@ async def list_gateway_webhooks(call: Call[None, None]) -> web.StreamResponse:
     answers=[Answer(200, "As it is now.", GatewayWebhook, example=_EXAMPLE | {"active": False}), _MISSING, trouble(409, _TAKEN)],
 )  # fmt: skip
 async def change_gateway_webhook(call: Call[GatewayWebhookChange, None]) -> web.StreamResponse:
-    """Change a webhook, or switch it on or off."""
+    """Change a webhook, or switch it on or off.
+
+    What is left out stays as it is. Switched on again, it goes on with the event that failed.
+    """
     endpoint, body = _meant(call), call.body
     changes: dict[str, object] = {"owner": call.caller.token_id} if call.caller.token_id is not None else {}
     if body.url is not None and body.url.strip() != endpoint.webhook.url:
@@ -126,7 +132,10 @@ async def change_gateway_webhook(call: Call[GatewayWebhookChange, None]) -> web.
     answers=[Answer(200, "Deleted.", GatewayDone, example={"message": "Webhook deleted successfully"}), _MISSING],
 )  # fmt: skip
 async def delete_gateway_webhook(call: Call[None, None]) -> web.StreamResponse:
-    """Delete a webhook."""
+    """Delete a webhook.
+
+    Nothing more is posted.
+    """
     await call.services.webhooks.delete(_meant(call))
     return json_answer(GatewayDone("Webhook deleted successfully"))
 

@@ -120,7 +120,10 @@ async def account_entry(services: Services, report: AccountReport, caller: Calle
     answers=[Answer(200, "The accounts that the caller may use.", Accounts, example={"accounts": [ACCOUNT_EXAMPLE]})],
 )  # fmt: skip
 async def list_own_accounts(call: Call[None, None]) -> web.StreamResponse:
-    """List the accounts."""
+    """List the accounts.
+
+    With their state, what a person has to do, and how much waits. Only those that the token may use.
+    """
     reports = [report for report in await call.services.account_states.all() if call.caller.may_use(report.number)]
     return json_answer(Accounts([await account_entry(call.services, report, call.caller) for report in reports]))
 
@@ -130,7 +133,10 @@ async def list_own_accounts(call: Call[None, None]) -> web.StreamResponse:
     answers=[Answer(200, "The account.", AccountEntry, example=ACCOUNT_EXAMPLE), UNKNOWN],
 )  # fmt: skip
 async def get_account(call: Call[None, None]) -> web.StreamResponse:
-    """Show one account."""
+    """Show one account.
+
+    Its state, what a person has to do about it (`problems`), and how much waits.
+    """
     number = number_in(call)
     if (report := await call.services.account_states.one(number)) is None:
         raise ProblemFound(problem("account-unknown", account=number))
@@ -200,7 +206,11 @@ class Unregistering(msgspec.Struct):
     answers=[Answer(204, "The number takes no more messages."), UNKNOWN],
 )  # fmt: skip
 async def unregister_account(call: Call[Unregistering, None]) -> web.StreamResponse:
-    """Unregister a number that was registered here."""
+    """Unregister a number that was registered here.
+
+    Signal sends no more messages to it. `delete_account` deletes the account at Signal for good, `delete_local_data` its keys and contacts
+    here too.
+    """
     await call.services.registration.unregister(
         number_in(call), delete_account=call.body.delete_account, delete_local_data=call.body.delete_local_data
     )
@@ -227,7 +237,10 @@ class ProfileChange(msgspec.Struct):
     answers=[Answer(204, "Changed."), UNKNOWN, REFUSED],
 )  # fmt: skip
 async def change_profile(call: Call[ProfileChange, None]) -> web.StreamResponse:
-    """Change what others see of an account."""
+    """Change what others see of an account.
+
+    Everybody who is written to sees it. Without a name others see message requests of nobody.
+    """
     number, body = number_in(call), call.body
     async with staged_picture(call.services, number, body.avatar) as avatar:
         await call.services.commands.update_profile(
@@ -264,7 +277,11 @@ class SettingsChange(msgspec.Struct):
     answers=[Answer(204, "Changed."), UNKNOWN, REFUSED],
 )  # fmt: skip
 async def change_settings(call: Call[SettingsChange, None]) -> web.StreamResponse:
-    """Change the settings of an account."""
+    """Change the settings of an account.
+
+    Those that Signal keeps are the same on all devices. On a linked device some can only be changed on the phone (`shared_writable` of
+    `GET`).
+    """
     number, body, commands = number_in(call), call.body, call.services.commands
     at_signal = (body.device_name, body.discoverable_by_number, body.share_number, body.unrestricted_unidentified_sender)
     shared = (body.read_receipts, body.typing_indicators, body.link_previews, body.unidentified_delivery_indicators)
@@ -358,14 +375,20 @@ class UsernameEntry(msgspec.Struct):
     ],
 )  # fmt: skip
 async def change_username(call: Call[UsernameChange, None]) -> web.StreamResponse:
-    """Give an account a username."""
+    """Give an account a username.
+
+    People can write to it without knowing the number. Signal adds digits where none are given, and refuses names that are taken.
+    """
     answer = await call.services.commands.update_account(number_in(call), username=call.body.username)
     return json_answer(UsernameEntry(answer.username, answer.username_link))
 
 
 @routes.add("DELETE", "/api/v2/accounts/{number}/username", scope=Scope.ACCOUNTS, answers=[Answer(204, "Removed."), UNKNOWN])
 async def delete_username(call: Call[None, None]) -> web.StreamResponse:
-    """Take an account's username away."""
+    """Take an account's username away.
+
+    Its link stops working, and others may take the name.
+    """
     await call.services.commands.update_account(number_in(call), delete_username=True)
     return empty()
 
@@ -381,14 +404,20 @@ class PinChange(msgspec.Struct):
     answers=[Answer(204, "Set."), UNKNOWN, REFUSED],
 )  # fmt: skip
 async def change_pin(call: Call[PinChange, None]) -> web.StreamResponse:
-    """Lock the number, so that nobody else registers it without the PIN."""
+    """Lock the number, so that nobody else registers it without the PIN.
+
+    Signal asks for it when the number is registered anew. A lost PIN locks the number for seven days.
+    """
     await call.services.commands.set_pin(number_in(call), pin=call.body.pin)
     return empty()
 
 
 @routes.add("DELETE", "/api/v2/accounts/{number}/pin", scope=Scope.ACCOUNTS, answers=[Answer(204, "Removed."), UNKNOWN])
 async def delete_pin(call: Call[None, None]) -> web.StreamResponse:
-    """Take the lock away."""
+    """Take the lock away.
+
+    The number can be registered by whoever gets its SMS.
+    """
     await call.services.commands.remove_pin(number_in(call))
     return empty()
 
@@ -422,7 +451,10 @@ class Devices(msgspec.Struct):
     ],
 )  # fmt: skip
 async def list_account_devices(call: Call[None, None]) -> web.StreamResponse:
-    """List an account's devices."""
+    """List an account's devices.
+
+    The phone and every computer that is linked to it, as Signal knows them.
+    """
     found = await call.services.commands.list_devices(number_in(call))
     return json_answer(Devices([DeviceItem(one.id, one.name, one.created_timestamp, one.last_seen_timestamp) for one in found]))
 
@@ -439,7 +471,10 @@ class NewDevice(msgspec.Struct):
     answers=[Answer(204, "The device is linked."), UNKNOWN, REFUSED],
 )  # fmt: skip
 async def add_account_device(call: Call[NewDevice, None]) -> web.StreamResponse:
-    """Link another device to an account that is registered here."""
+    """Link another device to an account that is registered here.
+
+    What its QR code holds is the `uri`. The other device can then read and write as this account. Only the main device may do that.
+    """
     await call.services.commands.add_device(number_in(call), uri=call.body.uri)
     return empty()
 
@@ -455,7 +490,10 @@ class DeviceChange(msgspec.Struct):
     answers=[Answer(204, "Renamed."), UNKNOWN, REFUSED],
 )  # fmt: skip
 async def rename_account_device(call: Call[DeviceChange, None]) -> web.StreamResponse:
-    """Rename a device."""
+    """Rename a device.
+
+    The name is what the phone shows under its linked devices.
+    """
     await call.services.commands.update_device(number_in(call), device_id=_device(call), device_name=call.body.name)
     return empty()
 
@@ -465,7 +503,10 @@ async def rename_account_device(call: Call[DeviceChange, None]) -> web.StreamRes
     answers=[Answer(204, "No longer linked."), UNKNOWN, REFUSED],
 )  # fmt: skip
 async def remove_account_device(call: Call[None, None]) -> web.StreamResponse:
-    """Unlink a device."""
+    """Unlink a device.
+
+    It can no longer read or write as this account. Only the main device may do that.
+    """
     await call.services.commands.remove_device(number_in(call), device_id=_device(call))
     return empty()
 
@@ -509,7 +550,10 @@ async def solve_challenge(call: Call[ChallengeAnswer, None]) -> web.StreamRespon
     "POST", "/api/v2/accounts/{number}/sync", scope=Scope.ACCOUNTS, answers=[Answer(204, "Asked."), UNKNOWN],
 )  # fmt: skip
 async def sync_account(call: Call[None, None]) -> web.StreamResponse:
-    """Ask the phone for contacts, groups and settings."""
+    """Ask the phone for contacts, groups and settings.
+
+    A linked device gets them once when it is linked; this asks again. What comes is told as events, and in the lists, seconds later.
+    """
     number = number_in(call)
     await call.services.commands.send_sync_request(number)
     call.services.conversations.forget(number)

@@ -67,7 +67,10 @@ class ListQuery(msgspec.Struct):
     ],
 )  # fmt: skip
 async def list_all_attachments(call: Call[None, ListQuery]) -> web.StreamResponse:
-    """List the files that were received, and the uploads."""
+    """List the files that were received, and the uploads.
+
+    The newest first, in pages by `limit` and `offset`. Received ones are kept for `COURIER_ATTACHMENT_DAYS`.
+    """
     query = call.query
     if not 1 <= query.limit <= _MOST:
         raise InvalidValue("limit", f"limit: between 1 and {_MOST}")
@@ -95,7 +98,10 @@ class DownloadQuery(msgspec.Struct):
     ],
 )  # fmt: skip
 async def download_attachment(call: Call[None, DownloadQuery]) -> web.StreamResponse:
-    """Get a file, or a part of it (`Range`)."""
+    """Get a file, or a part of it (`Range`).
+
+    Sent with its own type and name; what a browser could run is only ever downloaded.
+    """
     identifier, staging = call.path["file"], call.services.staging
     name = call.query.name or identifier
     if staging.uploads.is_id(identifier):
@@ -114,7 +120,10 @@ async def download_attachment(call: Call[None, DownloadQuery]) -> web.StreamResp
     answers=[Answer(204, "Deleted."), MISSING, trouble("invalid-value", "Please provide a valid attachment name", field="attachment")],
 )  # fmt: skip
 async def delete_attachment(call: Call[None, None]) -> web.StreamResponse:
-    """Delete a file."""
+    """Delete a file.
+
+    From this service's disk; Signal and the phones have their own copies.
+    """
     staging: Staging = call.services.staging
     if staging.uploads.is_id(call.path["file"]):
         await staging.uploads.remove(call.path["file"])

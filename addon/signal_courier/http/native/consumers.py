@@ -81,7 +81,10 @@ async def list_consumers(call: Call[None, None]) -> web.StreamResponse:
     answers=[Answer(200, "The consumer.", ConsumerInfo, example=_EXAMPLE), _MISSING],
 )  # fmt: skip
 async def get_consumer(call: Call[None, None]) -> web.StreamResponse:
-    """Get a consumer of events."""
+    """Get a consumer of events.
+
+    Its position, how far behind it is, and how many events it has missed.
+    """
     owner, name = await _find(call)
     return json_answer(_told(await call.services.receiving.consumers.get(owner, name)))
 
@@ -108,7 +111,10 @@ async def put_consumer(call: Call[NewConsumer, None]) -> web.StreamResponse:
     answers=[Answer(204, "Forgotten."), _MISSING],
 )  # fmt: skip
 async def delete_consumer(call: Call[None, None]) -> web.StreamResponse:
-    """Forget a consumer of events."""
+    """Forget a consumer of events.
+
+    Its position is forgotten; under the same name a new one begins with what comes from then on.
+    """
     owner, name = await _find(call)
     await call.services.receiving.consumers.delete(owner, name)
     return empty()
@@ -120,7 +126,10 @@ async def delete_consumer(call: Call[None, None]) -> web.StreamResponse:
     answers=[Answer(200, "Stored; the position never goes back.", Acknowledged, example={"position": 4711}), _MISSING],
 )  # fmt: skip
 async def acknowledge_events(call: Call[Acknowledge, None]) -> web.StreamResponse:
-    """Acknowledge events: what comes up to this id is not told to the consumer again."""
+    """Acknowledge events: what comes up to this id is not told to the consumer again.
+
+    Positions only grow: an older id than the last changes nothing.
+    """
     position = await call.services.receiving.consumers.acknowledge(_owner(call), call.path["consumer"], call.body.id)
     return json_answer(Acknowledged(position))
 

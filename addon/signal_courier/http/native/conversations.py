@@ -110,7 +110,11 @@ class ListQuery(AccountQuery):
     ],
 )  # fmt: skip
 async def list_conversations(call: Call[None, ListQuery]) -> web.StreamResponse:
-    """List the people and groups that an account knows, or search for them by name."""
+    """List the people and groups that an account knows, or search for them by name.
+
+    With what is unread and when the last message was. `recent` begins with the latest, `search` finds parts of names, whatever their
+    accents.
+    """
     query = call.query
     if query.kind not in ("", "person", "group", "self"):
         raise InvalidValue("kind", "kind: it can be 'person', 'group' or 'self'")
@@ -131,7 +135,10 @@ async def list_conversations(call: Call[None, ListQuery]) -> web.StreamResponse:
     answers=[Answer(200, "The conversation.", ConversationEntry, example=_ANNA), INVALID, MISSING],
 )  # fmt: skip
 async def get_conversation(call: Call[None, AccountQuery]) -> web.StreamResponse:
-    """Show one person or group."""
+    """Show one person or group.
+
+    By UUID, number, username or group id.
+    """
     recipient = recipient_in(call)
     account = await account_of(call, call.query.account)
     found = await call.services.conversations.find(account, recipient)
@@ -145,7 +152,10 @@ async def get_conversation(call: Call[None, AccountQuery]) -> web.StreamResponse
     answers=[Answer(200, "The picture.", bytes, media="image/*"), INVALID, MISSING],
 )  # fmt: skip
 async def get_conversation_avatar(call: Call[None, AccountQuery]) -> web.StreamResponse:
-    """Get the picture of a person or a group: of the contact, else of the profile."""
+    """Get the picture of a person or a group: of the contact, else of the profile.
+
+    404 where there is none.
+    """
     recipient = recipient_in(call)
     account = await account_of(call, call.query.account)
     commands = call.services.commands
@@ -179,7 +189,10 @@ class ConversationChange(msgspec.Struct, kw_only=True):
     answers=[Answer(204, "Changed."), INVALID, REFUSED],
 )  # fmt: skip
 async def change_conversation(call: Call[ConversationChange, AccountQuery]) -> web.StreamResponse:
-    """Change what is saved of a person, how long messages last, or block."""
+    """Change what is saved of a person, how long messages last, or block.
+
+    Of a group it takes `blocked` and `expires_in` only. Names and notes are for this account alone; the timer holds for both sides.
+    """
     recipient = recipient_in(call)
     call.check_recipients([recipient])
     account = await account_of(call, call.query.account)
@@ -224,7 +237,10 @@ class RemoveQuery(AccountQuery):
     answers=[Answer(204, "Removed."), INVALID, REFUSED],
 )  # fmt: skip
 async def remove_conversation(call: Call[None, RemoveQuery]) -> web.StreamResponse:
-    """Remove a contact; a group is left with `DELETE /api/v2/groups/{group}`."""
+    """Remove a contact; a group is left with `DELETE /api/v2/groups/{group}`.
+
+    Only from this account's list: the person is not told, and messages that were stored stay.
+    """
     recipient = recipient_in(call)
     call.check_recipients([recipient])
     if isinstance(recipient, GroupId):
@@ -249,7 +265,10 @@ class RequestAnswer(msgspec.Struct):
     body_example={"answer": "accept"}, answers=[Answer(204, "Done."), INVALID, REFUSED],
 )  # fmt: skip
 async def answer_request(call: Call[RequestAnswer, AccountQuery]) -> web.StreamResponse:
-    """Accept or delete the message request of somebody new."""
+    """Accept or delete the message request of somebody new.
+
+    Until it is accepted the sender does not see whether messages were read. Deleting one does not block the person.
+    """
     recipient = recipient_in(call)
     call.check_recipients([recipient])
     account = await account_of(call, call.query.account)
@@ -301,7 +320,10 @@ class FoundPeople(msgspec.Struct):
     ],
 )  # fmt: skip
 async def look_people_up(call: Call[LookUp, None]) -> web.StreamResponse:
-    """Tell who is on Signal."""
+    """Tell who is on Signal.
+
+    Numbers and usernames; the answer has a UUID for each who is there. Signal limits how often it tells.
+    """
     people, usernames = [], []
     for text in call.body.recipients:
         recipient = parse_recipient(text, field="recipients")

@@ -55,7 +55,10 @@ class GroupList(msgspec.Struct):
     ],
 )  # fmt: skip
 async def list_all_groups(call: Call[None, AccountQuery]) -> web.StreamResponse:
-    """List the groups that an account knows."""
+    """List the groups that an account knows.
+
+    As conversations, with members and rights.
+    """
     account = await account_of(call, call.query.account)
     found = await call.services.conversations.of(account)
     return json_answer(GroupList(account, await entries(call, account, [one for one in found if one.kind == "group"])))
@@ -66,7 +69,10 @@ async def list_all_groups(call: Call[None, AccountQuery]) -> web.StreamResponse:
     answers=[Answer(200, "The group.", ConversationEntry, example=GROUP_EXAMPLE), INVALID, MISSING],
 )  # fmt: skip
 async def show_group(call: Call[None, AccountQuery]) -> web.StreamResponse:
-    """Show one group."""
+    """Show one group.
+
+    By its id in any of its forms.
+    """
     group = _group(call)
     account = await account_of(call, call.query.account)
     return json_answer(await _shown(call, account, group))
@@ -94,7 +100,10 @@ class NewGroup(msgspec.Struct, kw_only=True):
     answers=[Answer(201, "The group.", ConversationEntry, example=GROUP_EXAMPLE), INVALID, REFUSED],
 )  # fmt: skip
 async def make_group(call: Call[NewGroup, None]) -> web.StreamResponse:
-    """Create a group."""
+    """Create a group.
+
+    The account is its first administrator. People who do not know the account are invited, and have to accept.
+    """
     body = call.body
     members, admins = _persons(body.members, "members"), _persons(body.admins, "admins")
     account = await account_of(call, body.account)
@@ -144,7 +153,10 @@ class GroupUpdate(msgspec.Struct, kw_only=True):
     answers=[Answer(200, "The group as it is now.", ConversationEntry, example=GROUP_EXAMPLE), INVALID, MISSING, REFUSED],
 )  # fmt: skip
 async def change_group(call: Call[GroupUpdate, AccountQuery]) -> web.StreamResponse:
-    """Change a group: details, rights, members, admins."""
+    """Change a group: details, rights, members, admins.
+
+    All in one go; what is left out stays as it is. Most changes want an administrator, as the group's permissions say.
+    """
     body, group = call.body, _group(call)
     people = {field: _persons(getattr(body, field), field) for field in ("add", "remove", "promote", "demote", "ban", "unban")}
     account = await account_of(call, call.query.account)
@@ -189,7 +201,10 @@ class LeaveQuery(AccountQuery):
     answers=[Answer(204, "Left."), INVALID, MISSING, REFUSED],
 )  # fmt: skip
 async def leave_group(call: Call[None, LeaveQuery]) -> web.StreamResponse:
-    """Leave a group."""
+    """Leave a group.
+
+    The last administrator has to name another (`admin`). What was written stays, unless `forget` is said.
+    """
     group, admins = _group(call), _persons(call.query.admin, "admin")
     account = await account_of(call, call.query.account)
     try:
@@ -220,7 +235,10 @@ class Joined(msgspec.Struct):
     answers=[Answer(200, "Joined, or asked to be let in.", Joined, example={"id": GROUP, "waiting": False}), INVALID, REFUSED],
 )  # fmt: skip
 async def accept_invitation(call: Call[Invitation, None]) -> web.StreamResponse:
-    """Join a group by its invitation link."""
+    """Join a group by its invitation link.
+
+    `waiting` tells that an administrator has to agree first.
+    """
     if not call.body.link.startswith(("https://signal.group/#", "sgnl://signal.group/#")):
         raise InvalidValue("link", "link: it begins with https://signal.group/#")
     account = await account_of(call, call.body.account)

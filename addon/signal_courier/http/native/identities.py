@@ -73,7 +73,10 @@ class IdentityQuery(AccountQuery):
     ],
 )  # fmt: skip
 async def list_known_identities(call: Call[None, IdentityQuery]) -> web.StreamResponse:
-    """List the safety numbers that an account knows."""
+    """List the safety numbers that an account knows.
+
+    Every person has one for each other; it changes with a new phone. Compare it with the person's own screen before you trust it.
+    """
     named = str(person_of(call.query.recipient, "recipient")) if call.query.recipient else None
     account = await account_of(call, call.query.account)
     return json_answer(
@@ -108,7 +111,10 @@ class Trusting(msgspec.Struct):
     answers=[Answer(204, "Trusted; messages that waited for it go out."), INVALID, REFUSED],
 )  # fmt: skip
 async def trust_person(call: Call[Trusting, AccountQuery]) -> web.StreamResponse:
-    """Trust a person's safety number, after it has changed or to mark it as verified."""
+    """Trust a person's safety number, after it has changed or to mark it as verified.
+
+    Best with `safety_number`, which both have compared; `all_keys` takes whatever is known. Messages that wait for it go out at once.
+    """
     person = str(person_of(decode_again(call.path["recipient"]), "recipient"))
     number = (call.body.safety_number or "").strip()
     if bool(number) == call.body.all_keys:

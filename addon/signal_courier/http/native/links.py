@@ -97,7 +97,10 @@ async def start_link(call: Call[NewLink, None]) -> web.StreamResponse:
     "GET", "/api/v2/links", scope=Scope.ACCOUNTS, answers=[Answer(200, "Oldest first.", Links, example={"links": [_EXAMPLE]})],
 )  # fmt: skip
 async def list_links(call: Call[None, None]) -> web.StreamResponse:
-    """List the links of late."""
+    """List the links of late.
+
+    Those that wait to be scanned, and those that have ended lately.
+    """
     return json_answer(Links([_entry(session) for session in call.services.link_sessions.all()]))
 
 
@@ -119,7 +122,11 @@ class LinkQuery(msgspec.Struct):
     ],
 )  # fmt: skip
 async def get_link(call: Call[None, LinkQuery]) -> web.StreamResponse:
-    """Show a link, or wait until its code or its state has changed."""
+    """Show a link, or wait until its code or its state has changed.
+
+    With `wait` the answer comes as soon as `version` is beyond `after`: a new code, or the end. `state` is `waiting`, `linked`, `expired`
+    or `failed`.
+    """
     sessions = call.services.link_sessions
     session = sessions.get(call.path["link"])
     if call.query.wait > 0:
@@ -130,7 +137,10 @@ async def get_link(call: Call[None, LinkQuery]) -> web.StreamResponse:
 
 @routes.add("DELETE", "/api/v2/links/{link}", scope=Scope.ACCOUNTS, answers=[Answer(204, "Ended and forgotten."), MISSING])
 async def end_link(call: Call[None, None]) -> web.StreamResponse:
-    """End a link that nobody has scanned; what was linked stays linked."""
+    """End a link that nobody has scanned; what was linked stays linked.
+
+    A code that was scanned in the same moment is finished all the same.
+    """
     await call.services.link_sessions.end(call.services.link_sessions.get(call.path["link"]))
     return empty()
 
@@ -143,7 +153,10 @@ _OVER = trouble("link-expired", "The link is over.")
     answers=[Answer(200, "The picture.", str, media="image/svg+xml"), MISSING, _OVER],
 )  # fmt: skip
 async def get_link_svg(call: Call[None, None]) -> web.StreamResponse:
-    """Get the code as a picture: SVG."""
+    """Get the code as a picture: SVG.
+
+    The code as it is now: ask again when `version` has changed.
+    """
     return _picture(await asyncio.to_thread(qr.draw_svg, _uri(call)), "image/svg+xml")
 
 
@@ -152,7 +165,10 @@ async def get_link_svg(call: Call[None, None]) -> web.StreamResponse:
     answers=[Answer(200, "The picture.", bytes, media="image/png"), MISSING, _OVER],
 )  # fmt: skip
 async def get_link_png(call: Call[None, None]) -> web.StreamResponse:
-    """Get the code as a picture: PNG, 8 pixels a module."""
+    """Get the code as a picture: PNG, 8 pixels a module.
+
+    The code as it is now: ask again when `version` has changed.
+    """
     return _picture(await asyncio.to_thread(qr.draw_png, _uri(call)), "image/png")
 
 

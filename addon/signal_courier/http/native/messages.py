@@ -263,7 +263,11 @@ async def get_message(call: Call[None, WaitQuery]) -> web.StreamResponse:
     answers=[Answer(200, "What was not being sent yet is cancelled.", MessageEntry, example=_STATUS | {"state": "cancelled"}), MISSING],
 )  # fmt: skip
 async def cancel_message(call: Call[None, None]) -> web.StreamResponse:
-    """Take back what is not being sent yet."""
+    """Take back what is not being sent yet.
+
+    For the recipients to whom it is being sent, or has been, nothing changes. To delete it from their phones there is
+    `POST /api/v2/deletions`.
+    """
     return json_answer(_shown(call, await call.services.outbox.cancel((await _status(call)).id)))
 
 
@@ -276,7 +280,10 @@ async def cancel_message(call: Call[None, None]) -> web.StreamResponse:
     ],
 )  # fmt: skip
 async def retry_message(call: Call[None, None]) -> web.StreamResponse:
-    """Try again, for all whom it did not reach."""
+    """Try again, for all whom it did not reach.
+
+    At once, whatever it waited for: after a captcha, a trusted safety number, a network that is back.
+    """
     status = await _status(call)
     return json_answer(_shown(call, await call.services.outbox.retry(status.id)))
 
@@ -320,7 +327,10 @@ class DeletionBody(Waiting, kw_only=True):
     body_example={"conversation": PERSON_UUID, "timestamp": TIMESTAMP}, answers=QUIET_ANSWERS,
 )  # fmt: skip
 async def delete_for_everybody(call: Call[DeletionBody, None]) -> web.StreamResponse:
-    """Delete an own message for everybody, within a day."""
+    """Delete an own message for everybody, within a day.
+
+    Phones take it away where they can; that something was deleted stays visible. The message is named by its timestamp.
+    """
     conversation = parse_recipient(call.body.conversation, field="conversation")
     await send(call, await account_of(call, call.body.account), [conversation], Deletion(timestamp=call.body.timestamp))
     return empty()

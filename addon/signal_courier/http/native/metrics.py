@@ -27,7 +27,10 @@ routes = RouteTable("Status", face=Face.NATIVE)
     answers=[Answer(200, "Prometheus text format.", str, media="text/plain", example="courier_inbox_pending 0.0")],
 )  # fmt: skip
 async def get_metrics(call: Call[None, None]) -> web.StreamResponse:
-    """Tell numbers to Prometheus."""
+    """Tell numbers to Prometheus.
+
+    In Prometheus' text format: accounts, what waits, the process. A token can be sent as Bearer or Basic.
+    """
     from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector  # noqa: PLC0415
     from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest  # noqa: PLC0415
 

@@ -35,7 +35,10 @@ class NewPoll(Waiting, kw_only=True):
     body_example={"conversation": PERSON_UUID, "question": "Tea?", "options": ["Yes", "No"]}, answers=ANSWERS,
 )  # fmt: skip
 async def ask_poll(call: Call[NewPoll, None]) -> web.StreamResponse:
-    """Ask a question with a choice of options."""
+    """Ask a question with a choice of options.
+
+    Its timestamp, which is answered, names it when it is voted in or closed. Votes come as events of the type `poll`.
+    """
     body = call.body
     conversation = parse_recipient(body.conversation, field="conversation")
     poll = Poll(question=body.question, answers=body.options, several=body.multiple)
@@ -63,7 +66,10 @@ class VoteBody(Waiting, kw_only=True):
     body_example={"conversation": PERSON_UUID, "author": PERSON_UUID, "timestamp": TIMESTAMP, "options": [0]}, answers=QUIET_ANSWERS,
 )  # fmt: skip
 async def cast_vote(call: Call[VoteBody, None]) -> web.StreamResponse:
-    """Vote, or change the vote."""
+    """Vote, or change the vote.
+
+    Options are numbered, the first is 0; none takes the vote back. The poll is named by its author and its timestamp.
+    """
     body, votes = call.body, call.services.votes
     conversation, author = parse_recipient(body.conversation, field="conversation"), person_of(body.author, "author")
     account = await account_of(call, body.account)
@@ -86,7 +92,10 @@ class PollEndBody(Waiting, kw_only=True):
     body_example={"conversation": PERSON_UUID, "timestamp": TIMESTAMP}, answers=QUIET_ANSWERS,
 )  # fmt: skip
 async def end_poll(call: Call[PollEndBody, None]) -> web.StreamResponse:
-    """Close an own poll."""
+    """Close an own poll.
+
+    Nobody can vote in it any more. It is named by the timestamp that asking it has answered.
+    """
     conversation = parse_recipient(call.body.conversation, field="conversation")
     await send(call, await account_of(call, call.body.account), [conversation], PollEnd(timestamp=call.body.timestamp))
     return empty()

@@ -36,7 +36,11 @@ class NewReaction(Waiting, kw_only=True):
     body_example={"conversation": PERSON_UUID, "emoji": "👍", "author": PERSON_UUID, "timestamp": TIMESTAMP}, answers=ANSWERS,
 )  # fmt: skip
 async def react(call: Call[NewReaction, None]) -> web.StreamResponse:
-    """React to a message, or take the reaction back."""
+    """React to a message, or take the reaction back.
+
+    One reaction a person: a new emoji takes the place of the old one. The message is named by its author and its timestamp, as events tell
+    them.
+    """
     body = call.body
     conversation, author = parse_recipient(body.conversation, field="conversation"), person_of(body.author, "author")
     reaction = Reaction(emoji=body.emoji, author=author, timestamp=body.timestamp, remove=body.remove, story=body.story)
@@ -57,7 +61,11 @@ class ReceiptsBody(Waiting, kw_only=True):
     body_example={"author": PERSON_UUID, "timestamps": [TIMESTAMP], "kind": "read"}, answers=QUIET_ANSWERS,
 )  # fmt: skip
 async def send_receipts(call: Call[ReceiptsBody, None]) -> web.StreamResponse:
-    """Tell somebody that their messages were read or viewed."""
+    """Tell somebody that their messages were read or viewed.
+
+    The sender sees it, unless receipts are switched off on either side. `POST /api/v2/conversations/{conversation}/read` does so for all
+    that is unread.
+    """
     body = call.body
     author = person_of(body.author, "author")
     await send(call, await account_of(call, body.account), [author], Receipt(kind=body.kind, timestamps=body.timestamps))
@@ -77,7 +85,10 @@ class TypingBody(Waiting, kw_only=True):
     body_example={"conversation": PERSON_UUID}, answers=QUIET_ANSWERS,
 )  # fmt: skip
 async def show_typing(call: Call[TypingBody, None]) -> web.StreamResponse:
-    """Show that something is being typed, or no longer."""
+    """Show that something is being typed, or no longer.
+
+    It goes by itself after 15 seconds, or when a message comes.
+    """
     conversation = parse_recipient(call.body.conversation, field="conversation")
     await send(call, await account_of(call, call.body.account), [conversation], Typing(stop=call.body.stop))
     return empty()

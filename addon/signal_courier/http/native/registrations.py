@@ -109,7 +109,10 @@ async def begin_registration(call: Call[NewRegistration, None]) -> web.StreamRes
     answers=[Answer(200, "Those of late, since the service was started.", RegistrationList, example={"registrations": [_SENT]})],
 )  # fmt: skip
 async def list_registrations(call: Call[None, None]) -> web.StreamResponse:
-    """List where registrations stand."""
+    """List where registrations stand.
+
+    Those that were begun since the service was started.
+    """
     return json_answer(RegistrationList([_entry(one) for one in call.services.registrations.all() if call.caller.may_use(one.number)]))
 
 
@@ -118,13 +121,19 @@ async def list_registrations(call: Call[None, None]) -> web.StreamResponse:
     answers=[Answer(200, "Where it stands.", RegistrationEntry, example=_SENT), MISSING],
 )  # fmt: skip
 async def get_registration(call: Call[None, None]) -> web.StreamResponse:
-    """Show where a registration stands."""
+    """Show where a registration stands.
+
+    `state` is the next step: `captcha_required`, `voice_required`, `code_sent`, `pin_required` or `registered`.
+    """
     return json_answer(_entry(call.services.registrations.get(number_in(call))))
 
 
 @routes.add("DELETE", "/api/v2/registrations/{number}", scope=Scope.ACCOUNTS, answers=[Answer(204, "Forgotten."), MISSING])
 async def forget_registration(call: Call[None, None]) -> web.StreamResponse:
-    """Forget a registration; an account that came of it stays."""
+    """Forget a registration; an account that came of it stays.
+
+    What is known of its steps goes; Signal is not told, and an SMS that is under way still comes.
+    """
     call.services.registrations.forget(number_in(call))
     return empty()
 
@@ -144,7 +153,11 @@ class VerifyCode(msgspec.Struct):
     ],
 )  # fmt: skip
 async def verify_registration(call: Call[VerifyCode, None]) -> web.StreamResponse:
-    """Hand in the code that Signal sent."""
+    """Hand in the code that Signal sent.
+
+    With `pin` where the number is locked with one (`pin_required`). Then the account is there; give it a profile name before it writes to
+    anybody.
+    """
     number = number_in(call)
     try:
         status = await call.services.registrations.verify(number, call.body.code.strip(), pin=call.body.pin or None)

@@ -67,7 +67,10 @@ class Packs(msgspec.Struct):
     ],
 )  # fmt: skip
 async def list_packs(call: Call[None, AccountQuery]) -> web.StreamResponse:
-    """List the sticker packs that an account knows."""
+    """List the sticker packs that an account knows.
+
+    Installed ones, and others that it has met; `installed` tells which is which.
+    """
     account = await account_of(call, call.query.account)
     packs = [
         PackItem(
@@ -99,7 +102,10 @@ class NewPack(msgspec.Struct):
     answers=[Answer(204, "Installed."), INVALID, REFUSED],
 )  # fmt: skip
 async def install_pack(call: Call[NewPack, None]) -> web.StreamResponse:
-    """Install a sticker pack by its link."""
+    """Install a sticker pack by its link.
+
+    By the link with which packs are passed on, https://signal.art/addstickers/#…
+    """
     if not _LINK.fullmatch(call.body.link):
         raise InvalidValue("link", "link: it is of the form https://signal.art/addstickers/#pack_id=…&pack_key=…")
     await call.services.commands.add_sticker_pack(await account_of(call, call.body.account), uri=[call.body.link])
@@ -111,7 +117,10 @@ async def install_pack(call: Call[NewPack, None]) -> web.StreamResponse:
     answers=[Answer(200, "The picture.", bytes, media="image/*"), INVALID, MISSING],
 )  # fmt: skip
 async def get_sticker_picture(call: Call[None, AccountQuery]) -> web.StreamResponse:
-    """Get one picture of a pack."""
+    """Get one picture of a pack.
+
+    Its bytes, with the type that they have.
+    """
     pack, number = call.path["pack"], call.path["sticker"]
     if not re.fullmatch(r"[0-9a-fA-F]{32}", pack) or not re.fullmatch(r"[0-9]{1,9}", number):
         raise MissingThing("sticker", "There is no such sticker.")

@@ -88,7 +88,10 @@ _INFO = {
 
 @routes.add("GET", "/api/v2/tokens", scope=Scope.ADMIN, answers=[Answer(200, "The tokens.", TokenList, example={"tokens": [_INFO]})])
 async def list_tokens(call: Call[None, None]) -> web.StreamResponse:
-    """List the tokens."""
+    """List the tokens.
+
+    Those too that have ended; never their secrets.
+    """
     return json_answer(TokenList([_info(token) for token in call.services.tokens.all()]))
 
 
@@ -98,7 +101,10 @@ async def list_tokens(call: Call[None, None]) -> web.StreamResponse:
     answers=[Answer(201, "The token. Its secret is told this once: only a hash is kept.", TokenSecret, example=_INFO | {"token": _SECRET})],
 )  # fmt: skip
 async def create_token(call: Call[CreateToken, None]) -> web.StreamResponse:
-    """Make a token."""
+    """Make a token.
+
+    The secret is told this once; only a hash of it is kept. Ask for as little as the program needs.
+    """
     body = call.body
     if body.expires_in is not None and not 1 <= body.expires_in <= _LONGEST:
         raise InvalidValue("expires_in", "expires_in: must be seconds, at least 1 and at most ten years")
@@ -124,7 +130,10 @@ async def create_token(call: Call[CreateToken, None]) -> web.StreamResponse:
     ],
 )  # fmt: skip
 async def get_caller(call: Call[None, None]) -> web.StreamResponse:
-    """Tell who is asking, and what they may do."""
+    """Tell who is asking, and what they may do.
+
+    Good for trying a token: name, scopes, accounts and recipients to which it is limited, when it ends.
+    """
     caller = call.caller
     return json_answer(
         CallerInfo(
@@ -141,7 +150,10 @@ async def get_caller(call: Call[None, None]) -> web.StreamResponse:
 
 @routes.add("GET", "/api/v2/tokens/{token_id}", scope=Scope.ADMIN, answers=[Answer(200, "The token.", TokenInfo, example=_INFO)])
 async def get_token(call: Call[None, None]) -> web.StreamResponse:
-    """Get one token."""
+    """Get one token.
+
+    When it was used last and how often, what it allows. Never its secret.
+    """
     return json_answer(_info(_meant(call)))
 
 

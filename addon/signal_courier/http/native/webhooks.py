@@ -250,7 +250,10 @@ async def create_webhook(call: Call[NewWebhook, None]) -> web.StreamResponse:
     answers=[Answer(200, "The webhook.", WebhookEntry, example=_WEBHOOK), _MISSING],
 )  # fmt: skip
 async def get_webhook(call: Call[None, None]) -> web.StreamResponse:
-    """Show a webhook and how it is."""
+    """Show a webhook and how it is.
+
+    How far it is behind (`lag`), when it is tried next, and what was wrong last. Never its secret.
+    """
     return json_answer(_entry(call, _endpoint(call)))
 
 
@@ -287,7 +290,10 @@ async def change_webhook(call: Call[WebhookChange, None]) -> web.StreamResponse:
     answers=[Answer(204, "Deleted, with its log."), _MISSING],
 )  # fmt: skip
 async def delete_webhook(call: Call[None, None]) -> web.StreamResponse:
-    """Delete a webhook."""
+    """Delete a webhook.
+
+    Nothing more is posted, not even what is under way to be tried again.
+    """
     await call.services.webhooks.delete(_endpoint(call))
     return empty()
 
@@ -319,7 +325,10 @@ async def rotate_webhook_secret(call: Call[Rotation, None]) -> web.StreamRespons
     answers=[Answer(200, "Attempts, newest first.", DeliveryList, example={"deliveries": [_DELIVERY], "before": None}), _MISSING],
 )  # fmt: skip
 async def list_webhook_deliveries(call: Call[None, DeliveryQuery]) -> web.StreamResponse:
-    """List what became of a webhook's posts: its last 1000 attempts."""
+    """List what became of a webhook's posts: its last 1000 attempts.
+
+    The newest first, with status, duration and error of each. `outcome` chooses.
+    """
     query = call.query
     if not 1 <= query.limit <= _PAGE:
         raise InvalidValue("limit", f"limit: must be 1 to {_PAGE}")
