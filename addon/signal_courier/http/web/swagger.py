@@ -34,7 +34,8 @@ _FILES: Final[Mapping[str, str]] = {
     "favicon-32x32.png": "image/png",
 }
 _POLICY: Final = (
-    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self' http: https:; "
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; connect-src 'self' http: https:; "
+    "img-src 'self' data: blob:; media-src blob:; "  # pictures and voice notes that were asked for are shown as blobs
     "base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
 )
 _PAGE: Final = b"""\
