@@ -76,3 +76,12 @@ def test_every_dependency_is_pinned_exactly() -> None:
         if requirement == "signal-courier":  # the service itself
             continue
         assert re.fullmatch(r"[A-Za-z0-9._-]+(\[[a-z,]+\])?==[0-9][0-9A-Za-z.]*(;.*)?", requirement), requirement
+
+
+def test_whoever_only_runs_the_service_installs_only_that() -> None:
+    assert "scripts/setup --service\n" in (ROOT / "scripts" / "run").read_text()
+    complete = run("scripts/setup", "--check", PATH=os.environ["PATH"], HOME="").returncode == 0
+    if not complete:
+        pytest.skip("scripts/setup has work to do here, which a test must not start")
+    assert run("scripts/setup", "--service", "--check", PATH=os.environ["PATH"], HOME="").returncode == 0
+    assert (ROOT / ".venv" / ".service").read_text() == (ROOT / ".venv" / ".setup").read_text(), "a whole environment has the service"
