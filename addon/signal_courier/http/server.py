@@ -32,6 +32,8 @@ from signal_courier.model.recipients import parse_number
 
 _LOGGER = logging.getLogger(__name__)
 _ACCESS = logging.getLogger("signal_courier.access")
+_RPC = ("/api/v1/rpc", "/api/v1/events", "/api/v1/check")
+"""signal-cli's own addresses, where another method is 405 as with signal-cli; the drop-in routes say 404, as upstream does."""
 _GRACE = 2.0
 """Seconds that a request in flight has after the stop began."""
 _LAST_WORDS = 0.5
@@ -199,9 +201,11 @@ class HttpServer:
     def _no_route(self, target: str) -> web.Response:
         path = target.partition("?")[0]
         face = face_of(path)
-        if face is Face.COMPAT:
+        if face is Face.COMPAT and not path.startswith(_RPC):
             return problems.not_found()
         allowed = self.router.allowed(path)
+        if face is Face.COMPAT:
+            return web.Response(status=405, headers={"Allow": ", ".join(allowed)}) if allowed else problems.not_found()
         if face is Face.GATEWAY:
             answer = gateway_problems.refusal("Method not allowed", 405) if allowed else gateway_problems.refusal("Not found", 404)
             answer.headers.update({"Allow": ", ".join(allowed)} if allowed else {})

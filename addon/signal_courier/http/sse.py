@@ -13,7 +13,7 @@ KEEP_ALIVE = 15.0
 _LAST_CHANCE = 0.2
 """Seconds that a client has to take the rest when the service ends."""
 _HEADERS = {
-    "Content-Type": "text/event-stream; charset=utf-8",
+    "Content-Type": "text/event-stream",
     "Cache-Control": "no-store",
     "X-Accel-Buffering": "no",  # a proxy shall not wait for more
 }

@@ -124,8 +124,16 @@ async def test_what_is_no_request_gets_the_code_of_json_rpc(service: Service, bo
 
 
 async def test_only_json_by_name_is_taken(service: Service) -> None:
-    reply = await service.post("/api/v1/rpc", b"{}", **{"Content-Type": "text/plain"})
-    assert reply.status == 415
+    for kind, status in (("text/plain", 415), ("application/json; charset=utf-8", 200), ("application/json-rpc", 200)):
+        reply = await service.post("/api/v1/rpc", b"{}", **{"Content-Type": kind})
+        assert reply.status == status
+
+
+@pytest.mark.parametrize("path", ["/api/v1/rpc", "/api/v1/events", "/api/v1/check"])
+async def test_another_method_is_405_as_with_signal_cli(service: Service, path: str) -> None:
+    reply = await service.put(path)
+    assert (reply.status, reply.body) == (405, b"")
+    assert reply.headers["Allow"] == ("POST" if path.endswith("rpc") else "GET")
 
 
 @pytest.mark.slow  # 10 s: as long as a call waits for signal-cli

@@ -96,7 +96,7 @@ async def call_method(call: Call[None, None]) -> web.StreamResponse:
     Files can be named by their path only by programs on the same machine; others send `data:` URIs. What is sent is noted in the
     outbox; a single request may have the header `Idempotency-Key`.
     """
-    if call.request.content_type != "application/json":
+    if not call.request.content_type.startswith("application/json"):  # with signal-cli `application/json-rpc` passes, too
         return text_answer("", 415)
     raw = await _body(call.request)
     try:
@@ -197,13 +197,15 @@ def _identity(members: Mapping[str, msgspec.Raw]) -> msgspec.Raw:
 
 def _wanted(members: Mapping[str, msgspec.Raw]) -> tuple[str, dict[str, object]]:
     try:
-        version = msgspec.json.decode(members.get("jsonrpc", _NULL), type=str)
-        method = msgspec.json.decode(members.get("method", _NULL), type=str)
+        version = msgspec.json.decode(members.get("jsonrpc", _NULL), type=str | None)
+        method = msgspec.json.decode(members.get("method", _NULL), type=str | None)
         params = msgspec.json.decode(members.get("params", _NULL), type=dict[str, object] | None)
     except msgspec.MsgspecError as error:
         raise _Fault(-32600, f"jsonrpc and method are texts, params is an object: {error}") from None
     if version != "2.0":
-        raise _Fault(-32600, "jsonrpc: only 2.0")
+        raise _Fault(-32600, "only jsonrpc version 2.0 is supported")
+    if method is None:
+        raise _Fault(-32600, "method field must be set")
     return method, params or {}
 
 
