@@ -183,3 +183,19 @@ def test_every_script_that_is_named_is_there():
     for page in PAGES:
         for name in re.findall(r"\bscripts/([\w-]+)", page.read_text()):
             assert (ROOT / "scripts" / name).exists(), f"{name_of(page)}: scripts/{name}"
+
+
+def test_the_dialogs_of_home_assistant_are_told_in_their_own_words():
+    english = dict(translations.flat(translations.section(translations.load("en"), "integration")))
+    guide = "".join((_DOCS / "home-assistant" / name).read_text() for name in ("set-up.md", "assist.md"))
+    fields = {
+        text
+        for key, text in english.items()
+        if re.match(r"options\..*\.data\.|config_subentries\..*\.assist\.data\.|config\.step\.user\.data\.", key)
+    }
+    assert len(fields) > 12
+    assert {field for field in fields if field not in guide} == set()
+
+    said = re.findall(r'^\| "([^"]+)" \|', (_DOCS / "home-assistant" / "troubleshooting.md").read_text(), re.MULTILINE)
+    assert len(said) >= 5
+    assert {text for text in said if not any(text in theirs for theirs in english.values())} == set()
