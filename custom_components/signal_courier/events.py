@@ -221,12 +221,15 @@ class EventHub:
         """Hand on what comes. Raises `CourierError` when it ends."""
         acknowledging = self._hass.async_create_background_task(self._acknowledge(stream), f"{DOMAIN} acknowledgements")
         self._acknowledged = self.position
-        count = missed = 0
+        count = missed = unreadable = 0
         try:
             async for event in stream:
                 if stream.missed > missed:
                     LOGGER.warning("%s events were removed at the service before Home Assistant could get them", stream.missed - missed)
                     missed = stream.missed
+                if stream.unreadable > unreadable:
+                    LOGGER.warning("%s events of the service were left out, as they cannot be read", stream.unreadable - unreadable)
+                    unreadable = stream.unreadable
                 if event.id > self.position:
                     if self._prepare is not None:
                         await self._prepare(event)

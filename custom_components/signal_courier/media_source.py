@@ -24,6 +24,7 @@ from .const import DOMAIN, NAME
 from .coordinator import SignalCourierConfigEntry
 from .files.ids import FILE, IN
 from .files.received import ReceivedFile, async_received_files
+from .moments import moment
 
 _VIEW: Final = f"/api/{DOMAIN}/media/{{entry_id}}/{{attachment}}"
 _PAGE: Final = 500
@@ -187,7 +188,7 @@ def _folder(identifier: str | None, title: str, children: list[BrowseMediaSource
 
 def _file(entry_id: str, message: HistoryMessage, one: EventAttachment) -> BrowseMediaSource:
     kind = one.type or "application/octet-stream"
-    when = dt_util.as_local(dt_util.utc_from_timestamp((message.timestamp or message.time) / 1000))
+    when = dt_util.as_local(moment(message.timestamp or message.time))
     who = message.sender.name or message.sender.number
     said = (message.message.text or "").strip() if message.message is not None else ""
     parts = (f"{when:%Y-%m-%d %H:%M}", who, one.name or said.partition("\n")[0][:60])

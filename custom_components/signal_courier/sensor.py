@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final, override
 
 from homeassistant.components.sensor import (
@@ -25,6 +25,7 @@ from .coordinator import SignalCourierConfigEntry
 from .entity import ConversationEntity, SignalCourierEntity
 from .happenings.feed import Happening, async_subscribe_happenings
 from .happenings.happening import HappeningType
+from .moments import moment
 
 PARALLEL_UPDATES = 1
 SCAN_INTERVAL = timedelta(hours=6)
@@ -45,7 +46,7 @@ def _figure(read: Callable[[Figures], StateType | datetime]) -> Callable[[Accoun
 
 
 def _moment(milliseconds: int | None) -> datetime | None:
-    return None if milliseconds is None else datetime.fromtimestamp(milliseconds / 1000, UTC)
+    return None if milliseconds is None else moment(milliseconds)
 
 
 def _days_left(account: Account) -> int | None:

@@ -97,7 +97,7 @@ async def test_a_refusal_without_a_reason_is_told_by_its_status(somebody_else, k
     [
         ({"/api/v2/events": ["no JSON"]}, InvalidAnswer, []),
         ({"/api/v2/events": ["[]"]}, InvalidAnswer, []),
-        ({"/api/v2/events": ['{"id": 1}']}, InvalidAnswer, []),
+        ({"/api/v2/events": ['{"id": 1}', '{"id": "2", "type": "call"}', '{"id": 3, "type": "call"}']}, Unreachable, [3]),
         ({"/api/v2/events": ['{"id": 1, "type": "new"}', '{"acknowledged": 1}']}, Unreachable, [1]),
         ({"/api/v2/events": ['{"type": "missed", "missed": 4}', '{"id": 9, "type": "call"}', '{"type": "missed"}']}, Unreachable, [9]),
         ({"/api/v2/events": [b"bytes"]}, Unreachable, []),

@@ -8,7 +8,6 @@ from typing import Any, Final, cast
 import probatio
 from homeassistant.core import ServiceResponse, callback
 from homeassistant.helpers import config_validation as cv
-from homeassistant.util import dt as dt_util
 from homeassistant.util.json import JsonObjectType
 
 from ..client import CourierError, Unsupported
@@ -19,6 +18,7 @@ from ..events import CourierEvent, async_subscribe_all
 from ..happenings.happening import HappeningType, payload_of
 from ..happenings.matching import TextFilter
 from ..happenings.polls import async_remember_poll
+from ..moments import moment
 from .action import Aim, Call, action
 from .answers import handle_of
 from .delivery import Sending, async_send_within
@@ -196,7 +196,7 @@ def _told(call: Call, question: Question, method: str, answer: Answer | None) ->
             "indexes": list(answer.indexes),
             "who": answer.who.name or answer.who.number or answer.who.uuid,
             "who_id": answer.who.address,
-            "when": dt_util.utc_from_timestamp(answer.time / 1000).isoformat(),
+            "when": moment(answer.time).isoformat(),
         }
     return told
 

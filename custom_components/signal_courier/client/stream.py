@@ -26,6 +26,8 @@ class EventStream:
         self._socket = socket
         self.missed = 0
         """How many events the service had removed, by age or number, before they could be told."""
+        self.unreadable = 0
+        """How many events were left out as they are not what is known here: of a newer service, perhaps."""
 
     async def __aiter__(self) -> AsyncIterator[Event]:
         """The events. Raises `Unreachable` at the end; `InvalidAnswer` where something else than the service talks."""
@@ -54,8 +56,9 @@ class EventStream:
         if "id" in told:
             try:
                 return decode(Event, told)
-            except ValueError as error:
-                raise InvalidAnswer(str(error)) from error
+            except ValueError:
+                self.unreadable += 1
+                return None
         if told.get("type") == "missed" and isinstance(missed := told.get("missed"), int):
             self.missed += missed
         return None

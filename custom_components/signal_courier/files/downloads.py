@@ -18,6 +18,7 @@ from ..const import CONF_DOWNLOAD_ATTACHMENTS, DOMAIN, LOGGER
 from ..coordinator import SignalCourierConfigEntry
 from ..happenings.feed import Happening, async_subscribe_happenings
 from ..happenings.happening import HappeningType
+from ..moments import moment
 
 _MOST_WAITING: Final = 200
 """Files that may wait; what comes beyond that stays at the service."""
@@ -67,6 +68,6 @@ class _Downloads:
 
 def file_name(attachment: EventAttachment, timestamp: int) -> str:
     """What a file is called: the time of its message (local), and its own name without what could lead anywhere else."""
-    when = dt_util.as_local(dt_util.utc_from_timestamp(timestamp / 1000))
+    when = dt_util.as_local(moment(timestamp))
     name = _UNSAFE.sub("_", attachment.name or attachment.id or "file")
     return f"{when:%Y-%m-%d %H-%M-%S} {name[-_LONGEST_NAME:]}"

@@ -4,7 +4,6 @@ It is the same for event entities, triggers and the bus. Keys that do not apply 
 (`timestamp`, Signal's name of a message) or ISO 8601 (`time`).
 """
 
-from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Final
 
@@ -21,6 +20,7 @@ from ..client.events import (
 )
 from ..client.models import Recipient
 from ..files.ids import media_id
+from ..moments import moment
 from .handles import MessageHandle
 
 type Payload = dict[str, object]
@@ -102,7 +102,7 @@ def payload_of(event: Event, kind: HappeningType, *, entry_id: str, late: bool, 
     found: Payload = {
         "config_entry_id": entry_id,
         "account": event.account,
-        "time": datetime.fromtimestamp(event.time / 1000, UTC).isoformat(timespec="milliseconds"),
+        "time": moment(event.time).isoformat(timespec="milliseconds"),
         "late": late,
         "allowed": allowed,
     }
