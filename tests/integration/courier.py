@@ -176,6 +176,10 @@ class Courier:
         """Let signal-cli end, or run again, while the service runs on."""
         await self._ask("run_signal_cli", runs=runs)
 
+    async def pretend(self, version: str) -> None:
+        """Let signal-cli be of this version."""
+        await self._ask("pretend", version=version)
+
     async def settled(self) -> None:
         """Wait until nobody on the network is about to do anything."""
         await self._ask("settled")

@@ -15,9 +15,11 @@ from typing import Any
 import msgspec
 
 from signal_courier.courier import Courier
-from signal_courier.engine.simulator import Simulator, actors
+from signal_courier.engine.simulator import Simulator, actors, receiving
 from signal_courier.engine.simulator.network import Network
 from signal_courier.settings import Settings
+
+VERSION = receiving.VERSION
 
 
 class Host:
@@ -41,6 +43,7 @@ class Host:
     async def do_start(self, folder: str, token: str, speed: float | None = None, settings: dict[str, Any] | None = None) -> int:
         """Start a new service in this folder; gives its port. One that runs is stopped first."""
         await self.do_stop()
+        receiving.VERSION = VERSION
         self._folder = Path(folder)
         self._speed = math.inf if speed is None else speed
         self._settings = {"port": 0, "token": token, **(settings or {})}
@@ -131,6 +134,10 @@ class Host:
             await simulator.start(simulator._sink)
         else:
             await simulator.stop()
+
+    async def do_pretend(self, version: str) -> None:
+        """Let signal-cli be of this version until a service is started anew; what it cannot do is refused by the service."""
+        receiving.VERSION = version
 
     async def do_settled(self) -> None:
         """Wait until nobody on the network is about to do anything."""

@@ -2,10 +2,9 @@
 
 import asyncio
 
-import probatio
 import pytest
 from homeassistant.core import HomeAssistant
-from homeassistant.exceptions import HomeAssistantError
+from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 
 from custom_components.signal_courier.const import DOMAIN
 from tests.integration.courier import DEMO_GROUP, DEMO_GROUP_ID, ECHO, HOME, LIMITED, POLLY, uuid_of
@@ -18,7 +17,8 @@ def asked(client, act):
 
     async def latest(where: str = ECHO, behind: int = 0):
         async def newest():
-            found = (await client.messages.history(conversation=where, direction="sent")).messages
+            page = await client.messages.history(conversation=where, direction="sent")
+            found = [one for one in page.messages if one.timestamp]  # what is on disk only is not asked yet
             return found[0] if len(found) > behind else None
 
         return await wait_until(newest)
@@ -166,17 +166,30 @@ async def test_a_question_that_cannot_be_sent_fails(act):
 
 
 @pytest.mark.parametrize(
-    "data",
+    ("data", "key"),
     [
-        {"options": ["Only one"]},
-        {"options": ["Yes", "No"], "default": "Perhaps"},
-        {"method": "poll"},
-        {"method": "reactions", "options": [str(number) for number in range(11)]},
+        ({"options": ["Only one"]}, "options_too_few"),
+        ({"options": ["Yes", "No"], "default": "Perhaps"}, "default_unknown"),
+        ({"method": "poll"}, "options_missing"),
+        ({"method": "reactions", "options": [str(number) for number in range(11)]}, "options_too_many"),
     ],
 )
-async def test_questions_that_make_no_sense_are_refused(act, data):
-    with pytest.raises(probatio.Invalid):
+async def test_questions_that_make_no_sense_are_refused(act, data, key):
+    with pytest.raises(ServiceValidationError) as error:
         await act("ask", conversation=ECHO, question="?", **data)
+    assert error.value.translation_key == key
+
+
+async def test_a_poll_becomes_a_list_where_signal_cli_turns_out_to_know_no_polls(question, act, courier, asked):
+    await courier.pretend("0.13.19")
+    waiting = question(conversation=ECHO, question="Close it?", options=["Yes", "No"])
+    assert (await asked()).message.text == "Close it?\n1. Yes\n2. No"
+    await courier.deliver("1")
+    answer = await waiting
+    assert (answer["answer"], answer["method"]) == ("Yes", "reply")
+    with pytest.raises(HomeAssistantError) as error:
+        await act("ask", conversation=ECHO, question="Close it?", options=["Yes", "No"], method="poll")
+    assert error.value.translation_key == "problem_unsupported"
 
 
 async def test_many_options_are_a_list(question, courier, asked):

@@ -2,8 +2,8 @@
 
 import base64
 from pathlib import Path
+from typing import BinaryIO
 
-import probatio
 import pytest
 from aiohttp import web
 from homeassistant.components import camera, image, tts
@@ -11,6 +11,7 @@ from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from homeassistant.setup import async_setup_component
 
+from custom_components.signal_courier.actions import reading
 from custom_components.signal_courier.files.ids import media_id
 from custom_components.signal_courier.files.voice import VoiceNote, async_voice_note
 from tests.integration.courier import ECHO
@@ -195,8 +196,24 @@ async def test_attachments_are_saved_where_it_is_allowed(act, echoed, folder: Pa
     assert error.value.translation_key == "problem_not_found"
     assert not {one.name for one in folder.iterdir()} - {"door.png", attachment}  # noqa: ASYNC240  # nothing else is going on
     (folder / "file").write_text("no folder")
-    with pytest.raises(HomeAssistantError):
+    with pytest.raises(HomeAssistantError) as failed:
         await act("download_attachment", attachment=attachment, path=str(folder / "file" / "x"))
+    assert failed.value.translation_key == "not_saved"
+
+
+async def test_a_file_that_finds_no_room_is_not_half_saved(act, echoed, folder: Path, monkeypatch):
+    (folder / "door.png").write_bytes(PICTURE)
+    message = await echoed(files=[str(folder / "door.png")])
+
+    def on_a_full_disk(partial: Path) -> BinaryIO:
+        partial.touch()
+        return Path("/dev/full").open("wb", buffering=0)
+
+    monkeypatch.setattr(reading, "_create", on_a_full_disk)
+    with pytest.raises(HomeAssistantError) as error:
+        await act("download_attachment", attachment=message.attachments[0].id, path=str(folder / "x.png"))
+    assert error.value.translation_key == "not_saved"
+    assert not list(folder.glob("*x.png*"))  # noqa: ASYNC240  # nothing else is going on
 
 
 class Speaker(tts.TextToSpeechEntity):
@@ -340,9 +357,14 @@ async def test_pictures_of_entities_are_sent(hass: HomeAssistant, echoed, act):
 
 
 async def test_a_message_has_to_say_something(act):
-    for data in ({}, {"message": ""}, {"voice_message": "Hello", "files": ["/x"]}):
-        with pytest.raises(probatio.Invalid):
+    for data, key in (
+        ({}, "message_without_content"),
+        ({"message": ""}, "message_without_content"),
+        ({"voice_message": "Hello", "files": ["/x"]}, "voice_message_alone"),
+    ):
+        with pytest.raises(ServiceValidationError) as error:
             await act("send_message", conversation=ECHO, **data)
+        assert error.value.translation_key == key
 
 
 async def test_a_program_that_does_not_end_is_ended(voice: Path, hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch):

@@ -1,5 +1,6 @@
 """Promises of voice notes with Assist: heard by the pipeline's recognition, answered with its voice where that is wanted."""
 
+import asyncio
 import io
 import sys
 import wave
@@ -12,6 +13,7 @@ import pytest
 from homeassistant.components import stt, tts
 from homeassistant.components.homeassistant.exposed_entities import async_expose_entity
 from homeassistant.components.stt.const import DATA_COMPONENT as STT
+from homeassistant.components.stt.const import DATA_PROVIDERS as OLD_KIND
 from homeassistant.components.tts.const import DATA_COMPONENT as TTS
 from homeassistant.config_entries import ConfigSubentry
 from homeassistant.core import HomeAssistant
@@ -41,10 +43,13 @@ class Ear(stt.SpeechToTextEntity):
     supported_channels = [stt.AudioChannels.CHANNEL_MONO]  # noqa: RUF012  # as its base has it
     hears: str | None = "turn on the lamp"
     given = b""
+    patience = 0.0
+    """Seconds that it takes."""
 
     @override
     async def async_process_audio_stream(self, metadata: stt.SpeechMetadata, stream: AsyncIterable[bytes]) -> stt.SpeechResult:
         self.given = b"".join([piece async for piece in stream])
+        await asyncio.sleep(self.patience)
         state = stt.SpeechResultState.SUCCESS if self.hears is not None else stt.SpeechResultState.ERROR
         return stt.SpeechResult(self.hears, state)
 
@@ -197,6 +202,51 @@ async def test_what_cannot_be_heard_is_said(begin: Begin, say, ffmpeg, hears, ea
     hearing, _ = await begin(ear=ear)
     hearing.hears = hears
     assert (await say(data, "note.wav", "audio/wav")).text == expected
+
+
+async def test_a_recognition_that_is_gone_is_said(hass: HomeAssistant, begin: Begin, say):
+    from homeassistant.components.assist_pipeline.pipeline import async_get_pipeline, async_update_pipeline
+
+    await begin()
+    await async_update_pipeline(hass, async_get_pipeline(hass), stt_engine="stt.gone")
+    assert (await say(wav(), "note.wav", "audio/wav")).text == "I cannot listen: the voice assistant has no speech recognition."
+
+
+async def test_a_recognition_of_the_old_kind_is_understood_too(hass: HomeAssistant, begin: Begin, say):
+    from homeassistant.components.assist_pipeline.pipeline import async_get_pipeline, async_update_pipeline
+
+    class Old(stt.Provider):
+        """From before recognitions were entities."""
+
+        supported_languages = Ear.supported_languages
+        supported_formats = Ear.supported_formats
+        supported_codecs = Ear.supported_codecs
+        supported_bit_rates = Ear.supported_bit_rates
+        supported_sample_rates = Ear.supported_sample_rates
+        supported_channels = Ear.supported_channels
+
+        @override
+        async def async_process_audio_stream(self, metadata: stt.SpeechMetadata, stream: AsyncIterable[bytes]) -> stt.SpeechResult:
+            return stt.SpeechResult("turn on the lamp", stt.SpeechResultState.SUCCESS)
+
+    await begin()
+    hass.data[OLD_KIND]["old"] = Old()
+    await async_update_pipeline(hass, async_get_pipeline(hass), stt_engine="old")
+    assert (await say(wav(), "note.wav", "audio/wav")).text.startswith("Turned on")
+
+
+async def test_a_recognition_that_takes_too_long_is_given_up(begin: Begin, say, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("custom_components.signal_courier.assist.voice._DEADLINE", 0.05)
+    ear, _ = await begin()
+    ear.patience = 60
+    assert (await say(wav(), "note.wav", "audio/wav")).text == "I did not understand that."
+
+
+async def test_a_note_that_is_too_long_is_not_listened_to(begin: Begin, say, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("custom_components.signal_courier.assist.chats.LARGEST", 10)
+    ear, _ = await begin()
+    assert (await say(wav(), "note.wav", "audio/wav")).text == "I did not understand that."
+    assert not ear.given
 
 
 async def test_a_voice_that_fails_is_answered_in_writing(hass: HomeAssistant, begin: Begin, say, ffmpeg):

@@ -98,6 +98,12 @@ class Call:
 
 
 type Handler = Callable[[Call], Awaitable[ServiceResponse]]
+type Check = Callable[[Mapping[str, Any]], None]
+
+
+def refusal(key: str, **placeholders: str) -> ServiceValidationError:
+    """The error of a call that makes no sense, in the user's language."""
+    return ServiceValidationError(translation_domain=DOMAIN, translation_key=key, translation_placeholders=placeholders)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,18 +115,21 @@ class Action:
     schema: VolSchemaType
     aim: Aim
     response: SupportsResponse
+    check: Check | None
 
     async def handle(self, service_call: ServiceCall) -> ServiceResponse:
         """Run it."""
         hass, data = service_call.hass, service_call.data
+        if self.check is not None:
+            self.check(data)
         found = await async_find(hass, data)
         wanted = len(found.conversations)
         if self.aim in (Aim.ONE, Aim.MESSAGE) and wanted > 1:
-            raise ServiceValidationError(translation_domain=DOMAIN, translation_key="target_not_single")
+            raise refusal("target_not_single")
         if self.aim in (Aim.ONE, Aim.MANY) and not wanted:
-            raise ServiceValidationError(translation_domain=DOMAIN, translation_key="target_missing")
+            raise refusal("target_missing")
         if self.aim is Aim.MESSAGE and found.message is None:
-            raise ServiceValidationError(translation_domain=DOMAIN, translation_key="message_missing")
+            raise refusal("message_missing")
         call = Call(
             hass=hass, data=data, context=service_call.context, entry=found.entry, conversations=found.conversations, handle=found.message
         )
@@ -138,7 +147,7 @@ def action(
     *,
     aim: Aim,
     response: SupportsResponse = SupportsResponse.OPTIONAL,
-    check: Callable[[dict[str, Any]], dict[str, Any]] | None = None,
+    check: Check | None = None,
 ) -> Callable[[Handler], Handler]:
     """Declare an action.
 
@@ -147,14 +156,12 @@ def action(
         fields: Its own fields; those of the aim come on top.
         aim: What it is about.
         response: Whether it answers.
-        check: What several fields must fulfil together; raises `probatio.Invalid`.
+        check: What several fields must fulfil together; raises `ServiceValidationError`.
     """
     schema: VolSchemaType = probatio.Schema({**_FIELDS[aim], **fields})
-    if check is not None:
-        schema = probatio.All(schema, check)
 
     def declare(run: Handler) -> Handler:
-        ACTIONS.append(Action(name=name, run=run, schema=schema, aim=aim, response=response))
+        ACTIONS.append(Action(name=name, run=run, schema=schema, aim=aim, response=response, check=check))
         return run
 
     return declare

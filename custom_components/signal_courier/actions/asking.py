@@ -2,7 +2,7 @@
 
 import asyncio
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, cast
 
 import probatio
@@ -19,7 +19,7 @@ from ..happenings.happening import HappeningType, payload_of
 from ..happenings.matching import TextFilter
 from ..happenings.polls import async_remember_poll
 from ..moments import moment
-from .action import Aim, Call, action
+from .action import Aim, Call, action, refusal
 from .answers import handle_of
 from .delivery import Sending, async_send_within
 from .fields import TARGETS, TEXTS, seconds
@@ -36,17 +36,16 @@ _TIDY: Final = 30.0
 """Seconds that closing a poll may take."""
 
 
-def _fitting(data: dict[str, Any]) -> dict[str, Any]:
-    options, default = data["options"], data.get("default")
+def _check_options(data: Mapping[str, Any]) -> None:
+    options, default, method = data["options"], data.get("default"), data["method"]
     if len(options) == 1:
-        raise probatio.Invalid("there must be two options at least, or none for a free answer")
-    if not options and data["method"] in ("poll", "reactions"):
-        raise probatio.Invalid(f"the method '{data['method']}' needs options")
-    if data["method"] == "reactions" and len(options) > len(EMOJIS):
-        raise probatio.Invalid(f"there are only {len(EMOJIS)} reactions")
+        raise refusal("options_too_few")
+    if not options and method in ("poll", "reactions"):
+        raise refusal("options_missing", method=method)
+    if method == "reactions" and len(options) > len(EMOJIS):
+        raise refusal("options_too_many", count=str(len(EMOJIS)))
     if default is not None and options and default not in options:
-        raise probatio.Invalid("the default must be one of the options")
-    return data
+        raise refusal("default_unknown")
 
 
 def _duration(value: object) -> float:
@@ -68,7 +67,7 @@ def _duration(value: object) -> float:
         probatio.Optional("close", default=True): cv.boolean,
     },
     aim=Aim.ONE,
-    check=_fitting,
+    check=_check_options,
 )
 async def ask(call: Call) -> ServiceResponse:
     """Ask a question and wait for the answer."""

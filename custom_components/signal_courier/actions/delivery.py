@@ -56,7 +56,7 @@ async def async_deliver(call: Call, options: Mapping[str, Any], *, goal: str, pa
     if reached or message.state != "parked":
         async_ended(call.hass, attempt)
     if not reached:
-        raise _not_reached(message)
+        raise _not_reached(call, message)
     return message
 
 
@@ -81,7 +81,7 @@ async def async_send_within(call: Call, send: Sending, *, key: str, patience: fl
         return sent
     message = await _follow(call, sent.id, "sent", patience)
     if not _is_reached(message):
-        raise _not_reached(message)
+        raise _not_reached(call, message)
     return message
 
 
@@ -125,10 +125,10 @@ def _is_reached(message: OutboxMessage) -> bool:
     return any(one.state in _GOOD or one.state in _OPEN for one in message.recipients) or not message.recipients
 
 
-def _not_reached(message: OutboxMessage) -> HomeAssistantError:
+def _not_reached(call: Call, message: OutboxMessage) -> HomeAssistantError:
     """Why nobody was reached, in the words of the first."""
     reasons = {one.reason or "" for one in message.recipients}
-    names = ", ".join(_name(one) for one in message.recipients)
+    names = ", ".join(_name(call, one) for one in message.recipients)
     if message.state == "parked":
         key = "parked_identity" if "untrusted_identity" in reasons else "parked_captcha" if "rate_limit" in reasons else "parked"
     else:
@@ -141,5 +141,10 @@ def _not_reached(message: OutboxMessage) -> HomeAssistantError:
     )
 
 
-def _name(one: Recipient) -> str:
-    return one.number or one.uuid or one.recipient
+def _name(call: Call, one: Recipient) -> str:
+    """Whom a person knows it by: `Anna (+49…)`, or what there is of it."""
+    address = one.number or one.uuid or one.recipient
+    known = call.entry.runtime_data.conversations.get(one.uuid or one.recipient)
+    if known is None or known.name == address:
+        return address
+    return f"{known.name} ({known.number})" if known.number is not None else known.name

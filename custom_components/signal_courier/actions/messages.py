@@ -13,7 +13,7 @@ from ..const import DOMAIN
 from ..files.outgoing import MediaUploader, UrlAccess
 from ..titles import utf16_length, with_title
 from ..unread import async_tell_read
-from .action import Aim, Call, action
+from .action import Aim, Call, action, refusal
 from .answers import sent_answer, state_of
 from .delivery import GOALS, PATIENCE, async_deliver, async_send_soon
 from .fields import TEXTS, TIMESTAMP, seconds
@@ -58,12 +58,11 @@ _FILES: Final[Mapping[Any, Any]] = {
 _CONTENT: Final = ("message", "title", "attachments", "files", "urls", "snapshots", "voice_message", "sticker")
 
 
-def _with_content(data: dict[str, Any]) -> dict[str, Any]:
+def _check_content(data: Mapping[str, Any]) -> None:
     if not any(data.get(name) for name in _CONTENT):
-        raise probatio.Invalid("a message needs a text, an attachment, a voice message or a sticker")
+        raise refusal("message_without_content")
     if "voice_message" in data and any(data.get(name) for name in ("attachments", "files", "urls", "snapshots")):
-        raise probatio.Invalid("a voice message goes alone, without attachments")
-    return data
+        raise refusal("voice_message_alone")
 
 
 @action(
@@ -83,7 +82,7 @@ def _with_content(data: dict[str, Any]) -> dict[str, Any]:
         probatio.Optional("timeout"): seconds,
     },
     aim=Aim.MANY,
-    check=_with_content,
+    check=_check_content,
 )
 async def send_message(call: Call) -> ServiceResponse:
     """Send a message to one conversation or more."""

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import BinaryIO, Final
 
+import aiohttp
 import probatio
 from homeassistant.core import ServiceResponse, SupportsResponse
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
@@ -87,14 +88,16 @@ async def download_attachment(call: Call) -> ServiceResponse:
     if not call.data["overwrite"] and await call.hass.async_add_executor_job(path.exists):
         raise ServiceValidationError(translation_domain=DOMAIN, translation_key="file_exists", translation_placeholders={"path": str(path)})
     partial = path.with_name(f".{path.name}.part")
-    try:
-        async with call.client.attachments.open(attachment) as response:
+    async with call.client.attachments.open(attachment) as response:
+        try:
             size = await _save(call, partial, path, response.content.iter_chunked(256 * 1024))
-            return {"path": str(path), "size": size, "type": response.content_type}
-    except OSError as error:
-        raise HomeAssistantError(
-            translation_domain=DOMAIN, translation_key="not_saved", translation_placeholders={"path": str(path), "error": str(error)}
-        ) from error
+        except aiohttp.ClientError:
+            raise  # the service's, not the disk's
+        except OSError as error:
+            raise HomeAssistantError(
+                translation_domain=DOMAIN, translation_key="not_saved", translation_placeholders={"path": str(path), "error": str(error)}
+            ) from error
+        return {"path": str(path), "size": size, "type": response.content_type}
 
 
 async def _save(call: Call, partial: Path, path: Path, pieces: AsyncIterator[bytes]) -> int:

@@ -8,6 +8,7 @@ Files and addresses flow through in pieces; nothing is larger in memory than a c
 
 import base64
 import mimetypes
+import os
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -248,7 +249,10 @@ class _Source:
 
 def _size_of(path: Path) -> int | None:
     try:
-        return path.stat().st_size if path.is_file() else None
+        if not path.is_file():
+            return None
+        with path.open("rb") as file:  # it may be read, too
+            return os.fstat(file.fileno()).st_size
     except OSError:
         return None
 
