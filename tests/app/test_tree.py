@@ -16,7 +16,7 @@ def test_everything_starts_in_order_and_the_service_stops_before_its_engine() ->
 
 def test_scripts_are_short_and_hold_no_logic() -> None:
     scripts = [file for file in ROOTFS.rglob("*") if file.is_file() and file.read_bytes().startswith(b"#!")]
-    assert len(scripts) == 7
+    assert len(scripts) == 8
     for script in scripts:
         lines = [line for line in script.read_text().splitlines() if line and not line.startswith("#")]
         assert len(lines) <= 5, script

@@ -22,7 +22,10 @@ def beside(path: Path) -> Iterator[sqlite3.Connection]:
     """
     with contextlib.suppress(StoreInUse):
         prepare(path)
-    connection = sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None)
+    try:
+        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=_PATIENCE, isolation_level=None)
+    except sqlite3.Error as error:
+        raise StoreError(f"{path}: {error}") from error
     try:
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         if version != len(MIGRATIONS):

@@ -59,7 +59,7 @@ class Database:
         Raises a `StoreError` whose text says what is wrong and with which file.
         """
         self._lock, connection = await asyncio.to_thread(_open, self.path)
-        self._writer = Writer(self.path, connection, self._free_places)
+        self._writer = Writer(self.path, connection, lambda: _writing(self.path), self._free_places)
         return self
 
     async def write[T](self, work: Work[T], *, deadline: float | None = WRITE_DEADLINE) -> T:
@@ -140,12 +140,18 @@ class Database:
 
     def _reader(self) -> sqlite3.Connection:
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
-        if connection is None:
-            connection = _connect(self.path)
-            self._reader_connections.append(connection)
-            _tune(connection)
-            connection.execute("PRAGMA query_only = ON")
-            self._local.connection = connection
+        generation = self._writer.generation if self._writer is not None else 0
+        if connection is not None and self._local.generation == generation:
+            return connection
+        if connection is not None:  # to files that were deleted, and are put back
+            self._reader_connections.remove(connection)
+            self._local.connection = None
+            connection.close()
+        connection = _connect(self.path)
+        self._reader_connections.append(connection)
+        _tune(connection)
+        connection.execute("PRAGMA query_only = ON")
+        self._local.connection, self._local.generation = connection, generation
         return connection
 
 
@@ -190,8 +196,7 @@ def _prepared(path: Path) -> sqlite3.Connection:
     while True:
         connection = _connect(path)
         try:
-            connection.execute("PRAGMA journal_mode = WAL")
-            _tune(connection)
+            _make_ready(connection)
             migrate(connection)
         except sqlite3.Error as error:
             connection.close()
@@ -207,8 +212,21 @@ def _prepared(path: Path) -> sqlite3.Connection:
             return connection
 
 
+def _writing(path: Path) -> sqlite3.Connection:
+    connection = _connect(path)
+    _make_ready(connection)
+    return connection
+
+
 def _connect(path: Path) -> sqlite3.Connection:
-    return sqlite3.connect(path, timeout=BUSY_TIMEOUT_MS / 1000, isolation_level=None, check_same_thread=False)
+    """A connection to a file that is there: none is made where one was deleted."""
+    where = f"{path.absolute().as_uri()}?mode=rw"
+    return sqlite3.connect(where, uri=True, timeout=BUSY_TIMEOUT_MS / 1000, isolation_level=None, check_same_thread=False)
+
+
+def _make_ready(connection: sqlite3.Connection) -> None:
+    connection.execute("PRAGMA journal_mode = WAL")
+    _tune(connection)
 
 
 def _tune(connection: sqlite3.Connection) -> None:

@@ -1,6 +1,7 @@
 """The one thread that writes: jobs that wait together are committed together, and none is dropped while the disk is in trouble."""
 
 import asyncio
+import contextlib
 import logging
 import queue
 import sqlite3
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from signal_courier.store.errors import StoreBusy, StoreFull
+from signal_courier.store.lost_files import Files
 from signal_courier.store.trouble import damaged, is_damaged, is_full, is_locked, is_passing
 
 _LOG = logging.getLogger(__name__)
@@ -50,10 +52,16 @@ class Job:
 class Writer:
     """Owns the writing connection and its thread. `submit` and `close` belong to the event loop."""
 
-    def __init__(self, path: Path, connection: sqlite3.Connection, delivered: Callable[[int], None]) -> None:
-        """`delivered` is told on the event loop how many jobs have come to their end."""
+    def __init__(
+        self, path: Path, connection: sqlite3.Connection, connect: Callable[[], sqlite3.Connection], delivered: Callable[[int], None]
+    ) -> None:
+        """`connect` makes another connection like this one; `delivered` is told on the event loop how many jobs have come to their end."""
         self._path = path
+        self._connect = connect
         self._connection = connection
+        self._files = Files(path)
+        self.generation = 0
+        """Grows when connections to the file are of no more use; may be read on any thread."""
         self._delivered = delivered
         self._loop = asyncio.get_running_loop()
         self._queue: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
@@ -86,8 +94,31 @@ class Writer:
         try:
             while (job := self._queue.get()) is not None:
                 self._serve([job])
+            if (error := self._look_after_files(ending=True)) is not None:
+                _LOG.error("%s was deleted while it was in use, and cannot be put back: %s", self._path, error)
         finally:
             self._connection.close()
+
+    def _look_after_files(self, *, ending: bool = False) -> sqlite3.Error | None:
+        """Put the files back where somebody has deleted them; gives what is in the way, as nothing must be written then."""
+        if self._files.are_there:
+            return None
+        try:
+            if not self._files.are_replaced:
+                self._files.put_back(self._connection)
+                self._connection.close()
+                self._connection = self._connect()
+                self._files = Files(self._path)
+                self.generation += 1
+                return None
+            if ending:
+                self._files.keep_beside(self._connection)
+                return None
+        except sqlite3.Error as error:
+            return error
+        except OSError as error:
+            return sqlite3.OperationalError(error.strerror or str(error))
+        return sqlite3.OperationalError("another file was put in its place: stop the service and start it again")
 
     def _serve(self, waiting: list[Job]) -> None:
         """Work off these jobs and those that come meanwhile."""
@@ -95,7 +126,7 @@ class Writer:
         while waiting:
             self._take_more(waiting)
             troubled = self._trouble_since is not None
-            error = self._attempt(waiting, alone=troubled)
+            error = self._look_after_files() or self._attempt(waiting, alone=troubled)
             if error is None:
                 self._trouble_is_over()
                 pause = SHORTEST_PAUSE
@@ -146,7 +177,8 @@ class Writer:
             self._connection.execute("COMMIT")
         except sqlite3.Error as error:
             if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
+                with contextlib.suppress(sqlite3.Error):  # the disk may be gone; the next BEGIN finds out
+                    self._connection.execute("ROLLBACK")
             if is_passing(error):
                 return error
             if len(jobs) > 1:  # one of them ended the transaction for all: find out which

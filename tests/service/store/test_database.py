@@ -41,6 +41,10 @@ async def notes(database: Database) -> list[int]:
     return [row[0] for row in rows]
 
 
+def files_in(folder: Path) -> list[str]:
+    return sorted(file.name for file in folder.iterdir())
+
+
 def trouble_of(database: Database) -> str | None:
     return database.trouble
 
@@ -193,6 +197,49 @@ async def test_where_trouble_lasts_or_the_service_stops_nobody_waits_long(databa
     database.hurry()
     with locked_by_another(database.path), pytest.raises(StoreBusy):
         await asyncio.wait_for(database.write(note(2)), 5)
+
+
+@pytest.mark.parametrize("gone", [("",), ("-wal",), ("", "-wal"), ("", "-wal", "-shm")], ids=lambda gone: " ".join(gone) or "main")
+@pytest.mark.parametrize("then", ["write", "stop"])
+async def test_files_that_are_deleted_while_in_use_are_put_back(tmp_path: Path, gone: tuple[str, ...], then: str) -> None:
+    path = tmp_path / "courier.db"
+    database = await Database(path).open()
+    await database.write(lambda connection: connection.execute("CREATE TABLE notes (n INTEGER PRIMARY KEY, text)"))
+    await asyncio.gather(*(database.write(note(number)) for number in range(100)))
+    assert len(await notes(database)) == 100
+    for side in gone:
+        path.with_name(path.name + side).unlink()
+    if then == "write":
+        await asyncio.gather(*(database.write(note(number)) for number in range(100, 200)))
+        with closing(sqlite3.connect(path)) as other:  # as the next start would, were this one killed now
+            assert other.execute("SELECT count(*) FROM notes").fetchone() == (200,)
+        assert len(await notes(database)) == 200
+        assert path.stat().st_mode & 0o777 == 0o600
+        await asyncio.gather(*(database.write(note(number)) for number in range(200, 300)))
+    await database.close()
+    again = await Database(path).open()
+    assert len(await notes(again)) == (300 if then == "write" else 100)
+    await again.close()
+    assert files_in(tmp_path) == ["courier.db", "courier.db.lock"]
+
+
+async def test_a_database_that_is_replaced_while_in_use_is_left_alone_and_ours_kept_beside(tmp_path: Path) -> None:
+    path = tmp_path / "courier.db"
+    database = await Database(path).open()
+    await database.write(lambda connection: connection.execute("CREATE TABLE notes (n INTEGER PRIMARY KEY, text)"))
+    await database.write(note(1))
+    with closing(sqlite3.connect(tmp_path / "other.db")) as other:
+        other.execute("CREATE TABLE theirs (x)")
+    theirs = (tmp_path / "other.db").read_bytes()
+    (tmp_path / "other.db").replace(path)
+    with pytest.raises(StoreBusy, match="another file was put in its place"):
+        await database.write(note(2), deadline=0.1)
+    assert "another file" in (trouble_of(database) or "")
+    await database.close()
+    assert path.read_bytes() == theirs
+    (kept,) = [name for name in files_in(tmp_path) if name.startswith("courier.db.kept-")]
+    with closing(sqlite3.connect(tmp_path / kept)) as ours:
+        assert ours.execute("SELECT n FROM notes").fetchall() == [(1,)]
 
 
 async def test_closing_writes_what_waits(tmp_path: Path) -> None:
