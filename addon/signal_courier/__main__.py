@@ -170,9 +170,19 @@ def _serve(parsed: argparse.Namespace) -> int:
         print(f"signal-courier: {error}", file=sys.stderr)
         return 1
     except OSError as error:
-        print(f"signal-courier: cannot listen on {chosen.host}:{chosen.port}: {_why_deaf(error)}", file=sys.stderr)
+        print(f"signal-courier: {_what_failed(error, chosen)}", file=sys.stderr)
         return 1
     return 0
+
+
+def _what_failed(error: OSError, chosen: settings.Settings) -> str:
+    """A file or folder that cannot be used, with the setting that names it; or the address, which has no file name."""
+    if not isinstance(error.filename, str):
+        return f"cannot listen on {chosen.host}:{chosen.port}: {_why_deaf(error)}"
+    path = Path(error.filename)
+    named = {"COURIER_DATA_DIR": chosen.data_dir, "SIGNAL_CLI_CONFIG_DIR": chosen.signal_cli_config_dir}
+    variable = next((f"{variable}: " for variable, folder in named.items() if path == folder or folder in path.parents), "")
+    return f"{variable}{path} cannot be used ({_reason(error)}); give it to this user, or name another folder"
 
 
 def _why_deaf(error: OSError) -> str:

@@ -45,6 +45,18 @@ def test_a_data_folder_that_cannot_be_made_is_named_with_its_setting(tmp_path: P
     assert (code, text.startswith("signal-courier: COURIER_DATA_DIR: "), "name another folder" in text) == (2, True, True)
 
 
+def test_a_folder_for_signal_cli_that_cannot_be_made_is_named_with_its_setting(tmp_path: Path):
+    (tmp_path / "file").touch()
+    code, text = said(tmp_path, "serve", PORT="0", SIGNAL_CLI_CONFIG_DIR=str(tmp_path / "file" / "cli"))
+    assert (code, text.startswith("signal-courier: SIGNAL_CLI_CONFIG_DIR: "), "name another folder" in text) == (1, True, True), text
+
+
+def test_a_certificate_that_is_none_is_told_in_words(tmp_path: Path):
+    (tmp_path / "certificate.pem").write_text("none")
+    code, text = said(tmp_path, "serve", PORT="0", COURIER_TLS_CERTIFICATE=str(tmp_path / "certificate.pem"))
+    assert (code, "COURIER_TLS_CERTIFICATE" in text, "must be PEM files" in text) == (2, True, True), text
+
+
 @pytest.mark.parametrize(
     "arguments,complaint",
     [

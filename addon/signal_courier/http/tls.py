@@ -13,6 +13,13 @@ LOOK = 30.0
 """Seconds between looks at the files."""
 
 
+def _reason(error: OSError) -> str:
+    """In words: OpenSSL's own are for its makers."""
+    if isinstance(error, ssl.SSLError):
+        return "they must be PEM files, the key without a passphrase, and must belong together"
+    return error.strerror or str(error)
+
+
 class Certificate:
     """A certificate and its key. New connections get the files as they are now, open ones stay as they are."""
 
@@ -27,7 +34,7 @@ class Certificate:
         try:
             self._load(self.context)
         except (OSError, ssl.SSLError) as error:
-            raise SettingError(f"COURIER_TLS_CERTIFICATE: {certificate} and its key cannot be used: {error}") from None
+            raise SettingError(f"COURIER_TLS_CERTIFICATE: {certificate} and its key cannot be used: {_reason(error)}") from None
 
     def renew(self) -> bool:
         """Take the files again where they have changed; whether that was so. What is of no use is logged and left."""
@@ -39,7 +46,7 @@ class Certificate:
             self._load(ssl.create_default_context(ssl.Purpose.CLIENT_AUTH))  # a trial: all or nothing
             self._load(self.context)
         except (OSError, ssl.SSLError) as error:
-            _LOGGER.warning("The new certificate %s cannot be used, the old one stays: %s", self._certificate, error)
+            _LOGGER.warning("The new certificate %s cannot be used, the old one stays: %s", self._certificate, _reason(error))
             return False
         _LOGGER.info("The certificate %s was renewed", self._certificate)
         return True
