@@ -14,6 +14,7 @@ from tests.live.processes import Program, free_port
 from tests.live.service import ROOT
 
 _START_SECONDS = 90
+_COMPLAINTS = (b"Detected that custom integration", b"was still running after", b"Detected blocking call", b"deprecated")
 CONFIGURATION = """
 homeassistant:
   name: Live
@@ -117,8 +118,10 @@ class HomeAssistant:
         await self.program.says(rb"Home Assistant initialized in", within=_START_SECONDS)
 
     async def stop(self) -> None:
-        """Stops it; its state is written then."""
+        """Stops it; its state is written then. It must have had nothing to say against the integration."""
         await self.program.stop(within=60)
+        complaints = [line for line in self.program.said().splitlines() if b"signal_courier" in line and any(map(line.count, _COMPLAINTS))]
+        assert complaints == []
 
     async def kill(self) -> None:
         """Ends it without a word."""

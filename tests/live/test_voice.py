@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -33,14 +34,16 @@ async def converted(path: Path, data: bytes, *options: str) -> bytes:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def heard(home: HomeAssistant, service: Service) -> list[str]:
+async def heard(home: HomeAssistant, service: Service) -> AsyncIterator[list[str]]:
     """The answers that HOME has heard, who speaks with Assist of SECOND."""
     await home.ask("homeassistant/expose_entity", assistants=["conversation"], entity_ids=[LIGHT], should_expose=True)
     pipeline = await home.add_voice_assistant("Modem", "modem")
-    known = [one for one in await home.entries() if one["title"] == "Second"]
-    entry = known[0]["entry_id"] if known else await home.add_account(service.base, SECOND, token=TOKEN)
+    known = [one["entry_id"] for one in await home.entries() if one["title"] == "Second"]
+    entry = known[0] if known else await home.add_account(service.base, SECOND, token=TOKEN)
     await home.add_conversation(entry, HOME, enabled=True, pipeline=pipeline, voice_answers=True)
-    return []
+    yield []
+    if not known:
+        await home.call("DELETE", f"/api/config/config_entries/entry/{entry}")
 
 
 @pytest.mark.parametrize(("word", "name", "kind", "options"), NOTES)

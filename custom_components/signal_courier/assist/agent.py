@@ -11,10 +11,10 @@ from homeassistant.components import conversation
 from homeassistant.components.conversation.const import HOME_ASSISTANT_AGENT
 from homeassistant.components.conversation.models import ConversationInput
 from homeassistant.core import Context, HomeAssistant
-from homeassistant.helpers import chat_session
 
 from .guard import GuardedTurn
 from .sentences import async_hold_sentence
+from .session import async_chat
 
 _LOCAL: Final = frozenset({HOME_ASSISTANT_AGENT, "homeassistant"})
 
@@ -48,7 +48,7 @@ async def async_ask_agent(
     A sentence that starts an automation may be held back in the turn.
     """
     agent = choice.agent or HOME_ASSISTANT_AGENT
-    with chat_session.async_get_chat_session(hass, memory) as session:
+    with async_chat(hass, memory, context) as session:
         asked = ConversationInput(
             text=text,
             context=context,

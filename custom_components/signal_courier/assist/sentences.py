@@ -7,10 +7,10 @@ from homeassistant.components.conversation.agent_manager import async_get_agent
 from homeassistant.components.conversation.default_agent import DefaultAgent
 from homeassistant.components.conversation.models import ConversationInput
 from homeassistant.core import HomeAssistant
-from homeassistant.helpers import chat_session
 
 from .guard import GuardedTurn, HeldAction
 from .reach import Reach
+from .session import async_chat
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,7 +37,7 @@ async def async_hold_sentence(hass: HomeAssistant, asked: ConversationInput, tur
 
 
 async def _async_run(hass: HomeAssistant, asked: ConversationInput) -> None:
-    with chat_session.async_get_chat_session(hass, None) as session, conversation.async_get_chat_log(hass, session, asked) as log:
+    with async_chat(hass, None, asked.context) as session, conversation.async_get_chat_log(hass, session, asked) as log:
         await conversation.async_handle_sentence_triggers(hass, asked, log)
 
 

@@ -52,7 +52,7 @@ class AppSteps(FlowBase):
     async def async_step_app_install(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Show that the app is being installed."""
         if self._work is None:
-            self._work = self.hass.async_create_task(self._async_install(), "signal_courier app install")
+            self._work = self.hass.async_create_background_task(self._async_install(), "signal_courier app install")
         if not self._work.done():
             return self.async_show_progress(step_id="app_install", progress_action="app_install", progress_task=self._work)
         return self._after_work("app_start")
@@ -60,7 +60,7 @@ class AppSteps(FlowBase):
     async def async_step_app_start(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Show that the app is being started, until it answers."""
         if self._work is None:
-            self._work = self.hass.async_create_task(self._async_start(), "signal_courier app start")
+            self._work = self.hass.async_create_background_task(self._async_start(), "signal_courier app start")
         if not self._work.done():
             return self.async_show_progress(step_id="app_start", progress_action="app_start", progress_task=self._work)
         return self._after_work("add_account")

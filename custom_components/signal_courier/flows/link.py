@@ -49,7 +49,7 @@ class LinkSteps(FlowBase):
                 problem = self._link.problem
                 return self._link_failed((problem.detail or problem.title) if problem is not None else self._link.state)
         if self._phone is None:
-            self._phone = self.hass.async_create_task(self._async_follow_link(), "signal_courier link")
+            self._phone = self.hass.async_create_background_task(self._async_follow_link(), "signal_courier link")
         if not self._picture:
             return self.async_show_progress(step_id="link", progress_action="link_start", progress_task=self._phone)
         return self.async_show_progress(
@@ -66,7 +66,7 @@ class LinkSteps(FlowBase):
     async def async_step_sync(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Wait until the account is there, with the contacts and groups that the phone sends."""
         if self._sync is None:
-            self._sync = self.hass.async_create_task(self._async_first_sync(), "signal_courier first sync")
+            self._sync = self.hass.async_create_background_task(self._async_first_sync(), "signal_courier first sync")
         if not self._sync.done():
             return self.async_show_progress(step_id="sync", progress_action="sync", progress_task=self._sync)
         self._sync = None
