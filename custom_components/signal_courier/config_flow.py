@@ -4,6 +4,7 @@ The steps are in `flows`, a family a module.
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from ipaddress import ip_address
 from typing import Any, Final, override
 
@@ -100,7 +101,7 @@ class SignalCourierConfigFlow(AppSteps, LinkSteps, RegisterSteps, domain=DOMAIN)
         placeholders = {"example": EXAMPLE_URL}
         if user_input is not None:
             try:
-                self._connection = await async_connect(self.hass, user_input)
+                self._connection = await async_connect(self.hass, self._with_known_token(user_input))
             except ConnectionFailed as failed:
                 errors[failed.field] = failed.key
                 placeholders |= failed.placeholders
@@ -108,10 +109,24 @@ class SignalCourierConfigFlow(AppSteps, LinkSteps, RegisterSteps, domain=DOMAIN)
                 return await self.async_step_add_account()
         return self.async_show_form(
             step_id=step_id,
-            data_schema=self.add_suggested_values_to_schema(_CONNECTION, user_input),
+            data_schema=self.add_suggested_values_to_schema(_CONNECTION, user_input if user_input is not None else self._known_address()),
             errors=errors,
             description_placeholders=placeholders,
         )
+
+    def _known_address(self) -> dict[str, Any]:
+        """Where the service of the latest account is: most have one service, and add another account of it."""
+        latest = next(reversed(self._async_current_entries(include_ignore=False)), None)
+        return {} if latest is None else {key: latest.data[key] for key in (CONF_URL, CONF_VERIFY_SSL) if key in latest.data}
+
+    def _with_known_token(self, given: dict[str, Any]) -> dict[str, Any]:
+        """What was given; where no token was, that with which another account of the service is used."""
+        known = {entry.data[CONF_URL]: entry.data.get(CONF_TOKEN) for entry in self._async_current_entries(include_ignore=False)}
+        with suppress(ValueError):
+            url, pasted = parse_url(given[CONF_URL])
+            if not (given.get(CONF_TOKEN) or "").strip() and pasted is None:
+                return {**given, CONF_TOKEN: known.get(url)}
+        return given
 
     # -- which account
 

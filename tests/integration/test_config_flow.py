@@ -81,6 +81,20 @@ async def test_an_account_that_is_set_up_is_not_offered_again(hass: HomeAssistan
     assert [one["value"] for one in result["data_schema"].schema[field].config["options"]] == [SECOND]
 
 
+async def test_another_account_of_the_same_service_needs_no_typing(hass: HomeAssistant, courier: Courier, setup_integration: Setup) -> None:
+    await setup_integration()
+    result = await begin(hass)
+    suggested = {str(field): (field.description or {}).get("suggested_value") for field in result["data_schema"].schema}
+    assert suggested == {"url": courier.url, "token": None, "verify_ssl": True}
+    wrong = await give(hass, result, url=courier.url, token="wrong", verify_ssl=True)
+    assert wrong["errors"] == {"token": "invalid_auth"}
+    result = await choose(hass, await give(hass, wrong, url=f"{courier.url}/", token=" ", verify_ssl=True), "existing")
+    result = await give(hass, result, account=SECOND)
+    assert (result["type"], result["data"]["token"]) == (FlowResultType.CREATE_ENTRY, TOKEN)
+    await hass.async_block_till_done()
+    await hass.config_entries.async_unload(result["result"].entry_id)
+
+
 async def test_whoever_sets_the_same_account_up_twice_only_renews_it(hass: HomeAssistant, courier: Courier) -> None:
     first, second = await connected(hass, courier), await connected(hass, courier)
     first, second = await choose(hass, first, "existing"), await choose(hass, second, "existing")
