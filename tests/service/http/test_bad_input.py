@@ -53,6 +53,7 @@ def nothing_appears(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[
         "data/courier.db-wal",
         "data/courier.db-shm",
         "data/courier.db.lock",
+        "data/run/unstored.reserve",
         "config/attachments/real.txt",
         "secret.txt",
     }
