@@ -12,6 +12,7 @@ from aiohttp import http_exceptions, web
 
 from signal_courier.http import bodies
 from signal_courier.http.problems import NoSpace, SlowBody, UndecodableBody
+from signal_courier.messaging.space import check_space
 from signal_courier.messaging.uploads import KeptUpload, Uploads
 from signal_courier.model.attachments import HEAD, file_name, safe_name
 from signal_courier.model.errors import InvalidValue, TooLarge
@@ -107,6 +108,7 @@ async def write_chunks(chunks: AsyncIterator[bytes], target: Path, limit: int) -
                     raise _too_large(limit)
                 if len(head) < HEAD:
                     head += chunk[: HEAD - len(head)]
+                check_space(target.parent)
                 file.write(chunk)
     if not size:
         raise InvalidValue("file", "file: it is empty")

@@ -10,6 +10,7 @@ import msgspec
 
 from signal_courier.http.lenient import invalid
 from signal_courier.http.problems import NoSpace
+from signal_courier.messaging.space import check_space
 from signal_courier.model.attachments import HEAD, MARKER, Upload, base64_fault, illegal_base64
 from signal_courier.model.errors import InvalidValue
 
@@ -134,6 +135,7 @@ class Spool:
 
     def _store(self, decoded: bytes) -> None:
         try:
+            check_space(self.path.parent)
             left = memoryview(decoded)
             while left:
                 left = left[self._file.write(left) :]

@@ -1,6 +1,8 @@
 """The disk is full: what was received waits and is said to, what can do without the disk goes on, and nothing is lost."""
 
 import asyncio
+import base64
+import os
 from pathlib import Path
 
 import aiohttp
@@ -9,6 +11,7 @@ import pytest
 from tests.fakes.daemon import FakeDaemon
 from tests.fakes.disk import fill, small_disk
 from tests.fakes.listener import Listener, frame_of
+from tests.fakes.served import served
 from tests.service.faults.test_service_process import ANN, Service
 
 BEN = "+4915100000002"
@@ -54,3 +57,18 @@ async def test_what_is_received_on_a_full_disk_arrives_once_there_is_space(tmp_p
         ballast.unlink()
         async with Service.running(disk, socket) as service, Listener.connect(service.port, ANN) as listener:
             assert await listener.frames(COUNT) == frames
+
+
+async def test_uploads_leave_room_for_messages(tmp_path: Path) -> None:
+    """Whoever may only send must not be able to keep messages from being received."""
+    async with small_disk(tmp_path / "disk", 40) as disk, served(disk) as service:
+        statuses = [(await service.post("/api/v2/attachments", bytes(1_000_000))).status for _ in range(50)]
+        assert statuses[0] == 201
+        assert statuses[-1] == 507
+        encoded = base64.b64encode(bytes(700_000)).decode()
+        body = {"number": ANN, "recipients": [BEN], "message": "x", "base64_attachments": [encoded]}
+        assert (await service.post("/v2/send", body)).status == 507
+        free = os.statvfs(disk)
+        assert free.f_bavail * free.f_frsize > 1 << 20
+        assert (await service.get("/api/v2/health")).status == 200
+        assert service.spooled() == []
