@@ -10,7 +10,8 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.restore_state import ExtraStoredData, RestoreEntity
 
-from .const import SUBENTRY_CONVERSATION
+from .client import CourierError
+from .const import LOGGER, SUBENTRY_CONVERSATION
 from .coordinator import SignalCourierConfigEntry
 from .entity import ConversationEntity, SignalCourierEntity
 from .happenings.feed import Happening, async_subscribe_happenings
@@ -24,6 +25,8 @@ _CONNECTIVITY: Final = BinarySensorEntityDescription(
 )
 _UNREAD: Final = BinarySensorEntityDescription(key="unread", translation_key="unread")
 _MOST_UNREAD: Final = 1000
+_MOST_ASKED: Final = 500
+"""Messages that the service tells at a time."""
 
 
 async def async_setup_entry(
@@ -55,6 +58,8 @@ class _Waiting(ExtraStoredData):
     """The messages that nobody has read, by their timestamps; bounded."""
 
     timestamps: list[int] = field(default_factory=list)
+    position: int = 0
+    """Up to which event it is known."""
 
     @override
     def as_dict(self) -> dict[str, Any]:
@@ -63,8 +68,11 @@ class _Waiting(ExtraStoredData):
     @classmethod
     def from_dict(cls, stored: dict[str, Any]) -> Self:
         """Read what was stored; what is none counts as empty."""
-        found = stored.get("timestamps")
-        return cls([one for one in found if isinstance(one, int)] if isinstance(found, list) else [])
+        found, position = stored.get("timestamps"), stored.get("position")
+        return cls(
+            [one for one in found if isinstance(one, int)] if isinstance(found, list) else [],
+            position if isinstance(position, int) else 0,
+        )
 
 
 class Unread(ConversationEntity, BinarySensorEntity, RestoreEntity):
@@ -77,6 +85,8 @@ class Unread(ConversationEntity, BinarySensorEntity, RestoreEntity):
         await super().async_added_to_hass()
         stored = await self.async_get_last_extra_data()
         self._waiting = _Waiting.from_dict(stored.as_dict()) if stored is not None else _Waiting()
+        if self._waiting.position < self.data.events.position:  # it is new here, or Home Assistant was killed after it was stored
+            await self._ask_service()
         kinds = (HappeningType.MESSAGE, HappeningType.SENT, HappeningType.DELETE)
         self.async_on_remove(async_subscribe_happenings(self.hass, self._happened, kinds, entry=self.entry))
         self.async_on_remove(async_on_read(self.hass, self.entry.entry_id, self._read))
@@ -94,7 +104,23 @@ class Unread(ConversationEntity, BinarySensorEntity, RestoreEntity):
     @property
     @override
     def extra_restore_state_data(self) -> ExtraStoredData:
+        self._waiting.position = self.data.events.position
         return self._waiting
+
+    async def _ask_service(self) -> None:
+        """Let the service say what waits; what comes from now on is told as an event."""
+        found = self.conversation
+        if found is None or found.unread is None:
+            return
+        timestamps: list[int] = []
+        if count := min(found.unread, _MOST_ASKED):
+            try:
+                page = await self.data.client.messages.history(conversation=found.id, direction="received", limit=count)
+            except CourierError as error:
+                LOGGER.debug("What waits to be read could not be looked up: %s", error)
+                return
+            timestamps = sorted(one.timestamp for one in page.messages if one.timestamp is not None)
+        self._waiting.timestamps = timestamps
 
     @callback
     def _happened(self, happening: Happening) -> None:
@@ -111,7 +137,7 @@ class Unread(ConversationEntity, BinarySensorEntity, RestoreEntity):
             return
         elif event.delete is not None:
             left = [one for one in waiting if one != event.delete.target.timestamp]
-        elif event.message is not None and not event.message.story:
+        elif event.message is not None and not event.message.story and event.message.timestamp not in waiting:
             left = [*waiting, event.message.timestamp][-_MOST_UNREAD:]
         else:
             return

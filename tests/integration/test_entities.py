@@ -14,6 +14,7 @@ from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.entity_component import async_update_entity
 from homeassistant.helpers.event import async_track_state_change_event
+from homeassistant.helpers.restore_state import RestoredExtraData, async_get
 from homeassistant.setup import async_setup_component
 
 from custom_components.signal_courier.client import SignalCourierClient
@@ -30,7 +31,7 @@ from custom_components.signal_courier.unread import async_tell_read
 from custom_components.signal_courier.update import newer
 from tests.integration.courier import DEMO_GROUP, DEMO_GROUP_ID, ECHO, HOME, NOBODY, POLLY, SECOND, uuid_of
 from tests.integration.supervisor import supervised
-from tests.integration.waiting import wait_for
+from tests.integration.waiting import wait_for, wait_until
 
 UNREAD = "binary_sensor.echo_hill_unread"
 LAST = "sensor.echo_hill_last_message"
@@ -194,6 +195,32 @@ async def test_unread_follows_what_comes_and_what_is_read(hass: HomeAssistant, c
     assert state(hass, UNREAD) == "on"
     async_tell_read(hass, entry.entry_id, uuid_of(ECHO))
     assert state(hass, UNREAD) == "off"
+
+
+async def test_a_conversation_that_is_added_knows_what_is_unread_in_it(hass: HomeAssistant, courier, client, setup_integration):
+    await courier.deliver("{n}", count=3)
+    await courier.settled()
+
+    async def counted() -> bool:
+        return (await client.conversations.get(ECHO)).unread == 3
+
+    await wait_until(counted)
+    await client.conversations.mark_read(uuid_of(ECHO), upto=(await client.messages.history(conversation=ECHO)).messages[-1].timestamp)
+    await setup_integration()
+    assert (state(hass, UNREAD), hass.states.get(UNREAD).attributes["count"]) == ("on", 2)
+    assert state(hass, "binary_sensor.demo_unread") == "off"
+
+
+@pytest.mark.parametrize(("known", "expected"), [(None, 2), (10**9, 0)])
+async def test_what_was_not_stored_before_a_kill_is_unread_all_the_same(hass: HomeAssistant, courier, setup_integration, known, expected):
+    entry = await setup_integration()
+    await courier.deliver("{n}", count=2)
+    await wait_for(lambda: hass.states.get(UNREAD).attributes["count"] == 2)
+    assert await hass.config_entries.async_unload(entry.entry_id)
+    stored = async_get(hass).last_states[UNREAD]
+    stored.extra_data = RestoredExtraData({"timestamps": [], **({} if known is None else {"position": known})})
+    await setup_integration()
+    assert hass.states.get(UNREAD).attributes["count"] == expected
 
 
 async def test_what_was_read_on_the_phone_is_read_here(hass: HomeAssistant, courier, setup_integration):
