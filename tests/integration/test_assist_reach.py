@@ -1,12 +1,14 @@
 """Promises of the word of confirmation: no way around it by scripts, scenes, automations, tools of a language model, or a delay."""
 
+from dataclasses import fields
+from inspect import get_annotations
 from typing import Any
 
 import pytest
 from homeassistant.components.conversation.agent_manager import get_agent_manager
 from homeassistant.components.conversation.models import ConversationInput
 from homeassistant.components.homeassistant.exposed_entities import async_expose_entity
-from homeassistant.core import HomeAssistant
+from homeassistant.core import Context, HomeAssistant
 from homeassistant.helpers import area_registry as ar
 from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers import entity_registry as er
@@ -14,6 +16,7 @@ from homeassistant.helpers import intent, llm
 from homeassistant.setup import async_setup_component
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
+from custom_components.signal_courier.assist.guard import async_unguard, guarded
 from custom_components.signal_courier.assist.reach import Reach
 from custom_components.signal_courier.const import CONF_ASSIST_AGENT
 from tests.integration.chats import Chat, Model, Sent, code_in
@@ -174,6 +177,24 @@ async def test_a_language_model_that_may_perform_any_action_waits_for_the_word(h
     await courier.deliver(f"YES {code_in(question)}", sender=SECOND)
     await sent(2)
     assert door(hass) == "unlocked"
+
+
+async def test_what_stands_for_an_api_is_as_it_was_in_everything_else(hass: HomeAssistant, home):
+    for api in llm.async_get_apis(hass):
+        before = {field.name: getattr(api, field.name) for field in fields(llm.API)}
+        with guarded(hass, context := Context()):
+            stands = next(one for one in llm.async_get_apis(hass) if one.id == api.id)
+            assert {name: getattr(stands, name) for name in before} == before
+            asked = llm.LLMContext(platform="test", context=context, language="en", assistant="conversation", device_id=None)
+            tools = (await stands.async_get_api_instance(asked)).tools
+            known = (await api.async_get_api_instance(asked)).tools
+        for name in get_annotations(llm.Tool):
+            assert [getattr(tool, name) for tool in tools if name != "parameters"] == [
+                getattr(tool, name) for tool in known if name != "parameters"
+            ]
+        assert len({*tools, *tools}) == len(tools) == len(known) > 0
+        assert tools[0] != known[0]
+    async_unguard(hass)
 
 
 async def test_others_use_the_tools_of_a_language_model_as_before(hass: HomeAssistant, courier, chat: Chat, sent: Sent, config_entry):

@@ -18,8 +18,9 @@ more.
 import copy
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import partial
+from inspect import get_annotations
 from typing import Any, Final, override
 
 from homeassistant.core import Context, HomeAssistant, callback
@@ -152,35 +153,52 @@ def _guard_handlers(hass: HomeAssistant) -> None:
     for name, handler in handlers.items():
         if not isinstance(handler, _GuardedStates | _GuardedIntent):
             guard = _GuardedStates if isinstance(handler, intent.DynamicServiceIntentHandler) else _GuardedIntent
-            handlers[name] = _with_guard(handler, guard)
+            guarded_one = handlers[name] = copy.copy(handler)
+            guarded_one.__class__ = type(f"Guarded{type(handler).__name__}", (guard, type(handler)), {"unguarded": handler})
 
 
 # --- tools of language models
 
 
+@dataclass(slots=True, kw_only=True)
 class _GuardedAPI(llm.API):
-    """Put in front of the class of an API: in a guarded turn, its tools ask."""
+    """Stands for an API: in a guarded turn, its tools ask."""
 
     unguarded: llm.API
 
     @override
     async def async_get_api_instance(self, llm_context: llm.LLMContext) -> llm.APIInstance:
-        instance = await super().async_get_api_instance(llm_context)  # type: ignore[safe-super]  # of the class it is put in front of
+        instance = await self.unguarded.async_get_api_instance(llm_context)
         if _turn(self.hass, llm_context.context) is not None:
-            instance.tools = [_with_guard(tool, _GuardedTool) for tool in instance.tools]
+            instance.tools = [_GuardedTool(tool) for tool in instance.tools]
         return instance
 
 
 class _GuardedTool(llm.Tool):
-    """Put in front of a tool's class: asks before a script or an action is run. Tools that are intents ask as such."""
+    """Stands for a tool: asks before a script or an action is run. Tools that are intents ask as such."""
+
+    def __init__(self, unguarded: llm.Tool) -> None:
+        self.unguarded = unguarded
+        for name in get_annotations(llm.Tool):
+            if hasattr(unguarded, name):
+                setattr(self, name, getattr(unguarded, name))
+
+    @override
+    def __eq__(self, other: object) -> bool:
+        """APIs that are merged leave one of two equal tools out."""
+        return isinstance(other, _GuardedTool) and self.unguarded == other.unguarded
+
+    @override
+    def __hash__(self) -> int:
+        return hash(self.unguarded)
 
     @override
     async def async_call(
         self, hass: HomeAssistant, tool_input: llm.ToolInput, llm_context: llm.LLMContext
     ) -> llm.ToolResult | JsonObjectType:
-        run = partial(super().async_call, hass, tool_input, llm_context)  # type: ignore[safe-super]  # of the class it is put in front of
+        run = partial(self.unguarded.async_call, hass, tool_input, llm_context)
         turn = _turn(hass, llm_context.context)
-        names = _reached(hass, self, tool_input.tool_args) if turn is not None else ()
+        names = _reached(hass, self.unguarded, tool_input.tool_args) if turn is not None else ()
         if turn is None or not names:
             return await run()
         turn.held.append(HeldAction(names, run))
@@ -204,12 +222,5 @@ def _guard_apis(hass: HomeAssistant) -> None:
     apis = hass.data.get(llm.APIS_CACHE, {})
     for name, api in apis.items():
         if not isinstance(api, _GuardedAPI):
-            apis[name] = _with_guard(api, _GuardedAPI)
-
-
-def _with_guard[T](one: T, guard: type) -> T:
-    """A copy whose class has the guard in front; `unguarded` is what it was."""
-    kind = type(one)
-    guarded_one = copy.copy(one)
-    guarded_one.__class__ = type(f"Guarded{kind.__name__}", (guard, kind), {"unguarded": one})
-    return guarded_one
+            settings = {field.name: getattr(api, field.name) for field in fields(llm.API)}
+            apis[name] = _GuardedAPI(**settings, unguarded=api)
