@@ -755,6 +755,10 @@ _REFUSALS: Final[Mapping[str, tuple[type[EngineError], str, str]]] = {
 """Why nobody was reached → what a caller who was there is told: the error, its text, the recipient's result. What can be mended first."""
 
 
+_CODES: Final[Mapping[type[EngineError], int]] = {RateLimited: -5, UntrustedIdentity: -4, NetworkTrouble: -1, Rejected: -1}
+"""As signal-cli numbers them."""
+
+
 def _refusal(status: MessageStatus, failures: Sequence[Failure]) -> EngineError:
     """The error that the caller would have got, had the message not waited in the meantime."""
     reason = next((one for one in _REFUSALS if any(failure.reason == one for failure in failures)), None)
@@ -768,7 +772,7 @@ def _refusal(status: MessageStatus, failures: Sequence[Failure]) -> EngineError:
         )
         for failure in failures
     ]
-    error = kind(text, response=msgspec.Raw(_encode({"results": results})))
+    error = kind(text, code=_CODES.get(kind), response=msgspec.Raw(_encode({"results": results})))
     if isinstance(error, RateLimited):
         error.tokens = tuple(dict.fromkeys(token for one in status.recipients for token in one.tokens))
     return error

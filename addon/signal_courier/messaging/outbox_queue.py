@@ -302,6 +302,14 @@ class Queue:
         for heir in heirs:
             self._watch_end(heir)
             self._consider(heir)
+        if self.awaited:
+            self.awaited &= {
+                (one.message.account, entry.recipient)
+                for parts in self._parts.values()
+                for one in parts
+                for entry in one.entries
+                if entry.reason == GROUP_APPROVAL and isinstance(entry.recipient, GroupId)
+            }
 
     def _tell_waiting(self, lane: tuple[str, str], parts: Iterable[_Part], *, parked: bool) -> None:
         """Those who stand behind somebody who is parked are so for the same reason, until the lane moves again."""
