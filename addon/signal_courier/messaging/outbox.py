@@ -172,6 +172,7 @@ class Outbox:
         self._moved: dict[int, asyncio.Event] = {}
         """Set, and forgotten, when a message has moved on for which somebody waits."""
         self._watchers: dict[int, int] = {}
+        self._released = False
         self._tasks: set[asyncio.Task[None]] = set()
 
     # -- life
@@ -201,6 +202,12 @@ class Outbox:
             task = asyncio.create_task(run())
             self._tasks.add(task)
             task.add_done_callback(_report)
+
+    def release(self) -> None:
+        """Whoever waits for what becomes of a message is told now how far it is. Call before the HTTP server is stopped."""
+        self._released = True
+        for event in (*self._done.values(), *self._moved.values()):
+            event.set()
 
     async def drain(self, timeout: float) -> None:
         """Begin nothing new, and wait for the calls in flight at most so long. Call before the engine is stopped."""
@@ -329,7 +336,7 @@ class Outbox:
     async def finished(self, identifier: str, timeout: float) -> MessageStatus:
         """Wait until nothing of a message is open, at most so many seconds; gives what there is to tell then. Raises `MissingThing`."""
         number = _number(identifier)
-        if number in self._queue.messages:
+        if number in self._queue.messages and not self._released:
             event = self._done.setdefault(number, asyncio.Event())
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(event.wait(), timeout)
@@ -347,7 +354,7 @@ class Outbox:
             self._watchers[number] = self._watchers.get(number, 0) + 1
             try:
                 status = await self.get(identifier)
-                if _has_come(status, least):
+                if self._released or _has_come(status, least):
                     return status
                 async with asyncio.timeout_at(deadline):
                     await moved.wait()
@@ -358,6 +365,11 @@ class Outbox:
                 if not self._watchers[number]:
                     del self._watchers[number]
                     self._moved.pop(number, None)
+
+    @property
+    def awaited(self) -> int:
+        """For how many messages somebody waits."""
+        return len(self._watchers)
 
     # -- looking
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+from pathlib import Path
 
 import pytest
 
@@ -186,3 +187,16 @@ async def test_wait_0_answers_as_soon_as_it_is_on_disk_whatever_is_sent(demo: Se
     for wrong in ({"wait": -1}, {"wait": 601}, {"wait": None, "expires_in": 5}, {"wait": 0, "expires_in": 31 * 86400}):
         refused = await demo.post(f"/api/v2/{path}", full | wrong)
         assert (refused.status, refused.json["field"]) == (400, "expires_in" if "expires_in" in wrong else "wait")
+
+
+async def test_a_stop_does_not_wait_for_those_who_wait_for_a_receipt(tmp_path: Path) -> None:
+    result = {"recipientAddress": {"uuid": cast.uuid_of(cast.ECHO), "number": cast.ECHO}, "type": "SUCCESS"}
+    async with served(tmp_path, {"send": {"timestamp": 1700000000123, "results": [result]}}) as service:
+        sent = (await service.post("/api/v2/messages", {"recipients": [cast.ECHO], "text": "x"})).json["id"]
+        waiting = asyncio.create_task(service.get(f"/api/v2/messages/{sent}?wait=600&until=read"))
+        async with asyncio.timeout(5):
+            while not service.courier.outbox.awaited:  # noqa: ASYNC110  # the request is on its way
+                await asyncio.sleep(0.01)
+        service.courier.outbox.release()
+        async with asyncio.timeout(1):
+            assert (await waiting).json["state"] == "sent"
