@@ -9,6 +9,7 @@ from pathlib import Path
 
 from signal_courier.engine.base import Engine, OnDemand
 from signal_courier.engine.envelopes import EnvelopeReader
+from signal_courier.messaging.backfill import Backfill
 from signal_courier.messaging.clock import GuardedClock
 from signal_courier.messaging.consumers import Consumers
 from signal_courier.messaging.dropin import DropIn
@@ -73,6 +74,7 @@ class Receiving:
         self.inbox = Inbox(self._table, self.feed, engine, self._clock)
         self.dropin = DropIn(self.feed, self._consumers)
         self._read_elsewhere = ReadElsewhere(database, self.inbox)
+        self._backfill = Backfill(database)
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
@@ -96,6 +98,7 @@ class Receiving:
             ).run,
             Quiet(self.feed).run,
             self._read_elsewhere.run,
+            self._backfill.run,
         ]
         if options.webhook_url:
             parts.append(ReceiveWebhook(options.webhook_url, self._table, self.feed, self._consumers).run)

@@ -263,6 +263,11 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE TABLE service (id INTEGER PRIMARY KEY CHECK (id = 1), instance TEXT NOT NULL) STRICT",
         "INSERT INTO service SELECT 1, lower(hex(randomblob(16)))",
     ),
+    # 9: what was received before step 8 is still to be put in its place
+    (
+        "CREATE TABLE backfill (id INTEGER PRIMARY KEY CHECK (id = 1), below INTEGER NOT NULL) STRICT",
+        "INSERT INTO backfill SELECT 1, newest + 1 FROM (SELECT max(id) AS newest FROM inbox) WHERE newest IS NOT NULL",
+    ),
 )
 
 

@@ -90,6 +90,35 @@ async def test_every_sending_route_honours_the_key(service: Service, method: str
     assert len(service.asked(asked)) == 1
 
 
+async def test_another_body_is_refused_while_the_first_request_still_runs(service: Service) -> None:
+    held = Held(LATER)
+    service.daemon.on("send", held)
+    first = asyncio.create_task(service.post("/v2/send", HELLO, **KEY))
+    await service.daemon.next_call("send")
+    async with asyncio.timeout(5):
+        assert (await service.post("/v2/send", HELLO | {"message": "Other"}, **KEY)).status == 422
+    held.release()
+    assert ((await first).status, len(service.asked())) == (201, 1)
+
+
+async def test_a_key_is_remembered_for_a_day(service: Service) -> None:
+    async def age(hours: int) -> None:
+        await service.courier.database.write(
+            lambda database: database.execute("UPDATE outbox_keys SET created_at = created_at - ?", (hours * 3_600_000,)).rowcount
+        )
+
+    other = HELLO | {"message": "Other"}
+    await service.post("/v2/send", HELLO, **KEY)
+    await age(23)
+    assert (await service.post("/v2/send", HELLO, **KEY)).headers["Idempotent-Replayed"] == "true"
+    assert (await service.post("/v2/send", other, **KEY)).status == 422
+    await age(1)
+    assert (await service.post("/v2/send", other, **KEY)).status == 201
+    assert (await service.post("/v2/send", other, **KEY)).headers["Idempotent-Replayed"] == "true"
+    assert (await service.post("/v2/send", HELLO, **KEY)).status == 422
+    assert len(service.asked()) == 2
+
+
 async def test_equal_requests_at_the_same_time_send_one_message(service: Service) -> None:
     held = Held(LATER)
     service.daemon.on("send", held)

@@ -1,14 +1,19 @@
 """The history of a big store: what it costs grows with what is asked for, not with what is kept."""
 
+import base64
+import json
 import sqlite3
 import time
 from pathlib import Path
 
 import pytest
 
+from signal_courier.messaging.backfill import Backfill
 from signal_courier.messaging.conversation_history import ConversationHistory
 from signal_courier.model.events import Person
 from signal_courier.store.database import Database
+from signal_courier.store.history import HistoryTable
+from signal_courier.store.migrations import MIGRATIONS, migrate
 
 ANN = "+4915100000001"
 PEOPLE, EVENTS, SENT = 500, 1_000_000, 100_000
@@ -26,6 +31,9 @@ class Nobody:
 
     def group(self, account: str, internal_id: str) -> str | None:
         return None
+
+    async def known(self, account: str) -> None:
+        pass
 
 
 def fill(connection: sqlite3.Connection) -> None:
@@ -47,6 +55,38 @@ def fill(connection: sqlite3.Connection) -> None:
         f"{numbers.format(SENT)} INSERT INTO outbox_recipients (message, position, recipient, conversation, state, timestamp, changed_at) "
         f"SELECT n, 0, {person}, {person}, 'sent', 1795000000000 + n * 10, 0 FROM numbers"
     )
+
+
+async def test_what_an_older_version_has_received_takes_its_place_in_the_history(tmp_path: Path) -> None:
+    path, person = tmp_path / "courier.db", "00000000-0000-4000-8000-000000000001"
+    group = base64.b64encode(bytes(32)).decode()
+    contents: list[dict[str, object]] = [
+        {"dataMessage": {"timestamp": 1, "message": "old"}},
+        {"receiptMessage": {"when": 2, "isDelivery": True, "timestamps": [1]}},
+        {"dataMessage": {"timestamp": 3, "message": "in a group", "groupInfo": {"groupId": group, "type": "DELIVER"}}},
+        {"dataMessage": {"timestamp": 4, "reaction": {"emoji": "x", "targetAuthorUuid": person, "targetSentTimestamp": 1}}},
+        {"syncMessage": {"sentMessage": {"timestamp": 5, "message": "mine", "destinationUuid": person}}},
+    ]
+    old = sqlite3.connect(path, autocommit=True)
+    migrate(old, MIGRATIONS[:7])
+    for repeat in range(500):  # over more than one slice
+        for at, content in enumerate(contents):
+            frame = {"envelope": {"sourceUuid": person, "timestamp": at, **content}, "account": ANN}
+            old.execute("INSERT INTO inbox (account, received_at, envelope) VALUES (?, ?, ?)", (ANN, repeat, json.dumps(frame).encode()))
+    old.execute("INSERT INTO inbox (account, received_at, envelope) VALUES (?, 0, ?)", (ANN, b"no frame"))
+    old.close()
+    for _ in range(2):  # the second start has nothing to do
+        database = await Database(path).open()
+        await Backfill(database).run()
+        history = ConversationHistory(database, Nobody())  # type: ignore[arg-type]  # as below
+        page = await history.page(ANN, [person], before=None, limit=10)
+        texts = [(one.direction, one.message.text) for one in page.messages if one.message is not None]
+        assert texts == [("sent", "mine"), ("received", "old")] * 5
+        assert page.messages[1].reactions
+        page = await history.page(ANN, [group], before=None, limit=1000)
+        assert [one.message.text for one in page.messages if one.message is not None] == ["in a group"] * 500
+        assert all(activity.unread == 0 for activity in (await HistoryTable(database).activity(ANN)).values())
+        await database.close()
 
 
 @pytest.mark.slow
