@@ -33,6 +33,7 @@ _LOGGER = logging.getLogger(__name__)
 
 _PATH_PREFIX = "/t/"
 _QR_CODE = "/api/v1/devices/qr-code?"
+_ABSOLUTE = re.compile(r"https?://[^/?#]+(.*)", re.IGNORECASE | re.DOTALL)
 """A WebSocket that the gateway's clients cannot give a header to; its address is good for nothing else and in no log."""
 _OPEN_PREFIXES = ("/v1/", "/v2/", "/swagger", "/docs", "/openapi.json")
 """What `COURIER_AUTH=open` opens: the drop-in routes and their documentation."""
@@ -55,7 +56,12 @@ _CACHE = 1024
 
 
 def split_path(raw: str) -> tuple[str | None, str]:
-    """The token in a request target, and the target without it. In a query string it counts in one place only."""
+    """The token in a request target, and the target without it. In a query string it counts in one place only.
+
+    A target that names the host too, as some clients send it to any server, means its path (RFC 9112, section 3.2.2).
+    """
+    if not raw.startswith("/") and (absolute := _ABSOLUTE.fullmatch(raw)):
+        raw = absolute[1] if absolute[1].startswith("/") else f"/{absolute[1]}"
     if raw.startswith(_QR_CODE):
         return parse_qs(raw[len(_QR_CODE) :], errors="replace").get("token", [None])[-1], raw
     if not raw.startswith(_PATH_PREFIX):

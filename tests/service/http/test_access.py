@@ -1,5 +1,6 @@
 """The door: who is let in at all."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -29,3 +30,21 @@ async def test_a_web_page_of_another_origin_is_refused_even_when_all_are_served(
 async def test_a_web_page_of_our_own_is_served(tmp_path: Path) -> None:
     async with simulated(tmp_path) as service:
         assert (await service.get("/v1/about", Host="localhost:8080", Origin="http://localhost:8080")).status == 200
+
+
+@pytest.mark.parametrize(
+    ("target", "status"),
+    [
+        ("http://127.0.0.1:8080/v1/about", b"200"),
+        ("HTTP://localhost/v1/groups/+4915100000001?expand=true", b"200"),
+        ("http://localhost?x", b"404"),
+        ("http://localhost", b"404"),
+    ],
+)
+async def test_a_target_that_names_the_host_means_its_path(tmp_path: Path, target: str, status: bytes) -> None:
+    async with simulated(tmp_path) as service:
+        reader, writer = await asyncio.open_connection("127.0.0.1", service.courier.server.port)
+        writer.write(f"GET {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
+        async with asyncio.timeout(5):
+            assert (await reader.readline()).split()[1] == status
+        writer.close()
