@@ -2,61 +2,45 @@
 
 import asyncio
 import collections
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-import pytest_asyncio
 
-from tests.e2e.courier import House, running_house
+from tests.e2e.courier import House
 from tests.e2e.lab.laboratory import Lab
 from tests.e2e.phoenix import LONG
 
-NUMBER = "+4915100000831"
 MESSAGES = 100
 _SETTLING = 90
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def house(lab: Lab) -> AsyncIterator[House]:
-    """A service that sends what waits as fast as it can."""
-    async with running_house(lab, "queue", NUMBER, COURIER_PACE="0", COURIER_RECONCILE_SECONDS="2") as running:
-        yield running
+pytestmark = pytest.mark.usefixtures("fine_weather")
 
 
-@pytest_asyncio.fixture(autouse=True, loop_scope="session")
-async def fine_weather(lab: Lab) -> AsyncIterator[None]:
-    """Whatever a test has done to the network is over after it."""
-    yield
-    await lab.levers.outage(on=False)
-    await lab.levers.forget_faults()
-    await lab.levers.weather()
-
-
-async def _queue(house: House, lab: Lab, word: str, count: int, **fields: object) -> dict[str, str]:
+async def _queue(hasty: House, lab: Lab, word: str, count: int, **fields: object) -> dict[str, str]:
     """Queues so many messages for the three people in turn; gives their ids by their texts."""
     people, names = list(lab.people.values()), {}
     for number in range(count):
         text = f"{word} {number}"
         body = {"recipients": [people[number % len(people)].aci], "text": text, "wait": 0, **fields}
-        names[text] = (await house.native("POST", "/messages", body)).expect(202)["id"]
+        names[text] = (await hasty.native("POST", "/messages", body)).expect(202)["id"]
     return names
 
 
-async def _states(house: House, names: dict[str, str]) -> dict[str, dict[str, Any]]:
-    found = (await house.native("GET", "/outbox", limit="1000")).expect(200)["messages"]
+async def _states(hasty: House, names: dict[str, str]) -> dict[str, dict[str, Any]]:
+    found = (await hasty.native("GET", "/outbox", limit="1000")).expect(200)["messages"]
     known = {one["id"]: one for one in found}
     return {text: known[name] for text, name in names.items()}
 
 
-async def _until(house: House, names: dict[str, str], *states: str) -> dict[str, dict[str, Any]]:
+async def _until(hasty: House, names: dict[str, str], *states: str) -> dict[str, dict[str, Any]]:
     """Waits until all of them are in one of these states."""
     told: dict[str, dict[str, Any]] = {}
     try:
         async with asyncio.timeout(_SETTLING):
             while not told or not {one["state"] for one in told.values()} <= set(states):
                 await asyncio.sleep(0.2)
-                told = await _states(house, names)
+                told = await _states(hasty, names)
     except TimeoutError:
         raise AssertionError(collections.Counter((one["state"], str(one["recipients"])[:300]) for one in told.values())) from None
     return told
@@ -72,10 +56,10 @@ def _arrived(lab: Lab, word: str) -> dict[str, list[int]]:
     return got
 
 
-async def _everything_has_arrived(house: House, lab: Lab) -> None:
+async def _everything_has_arrived(hasty: House, lab: Lab) -> None:
     """What is sent now comes behind everything that was sent before."""
     for person in lab.people.values():
-        await house.send(person.aci, message="that was all")
+        await hasty.send(person.aci, message="that was all")
         await person.receives_text("that was all", within=60)
 
 
@@ -84,89 +68,89 @@ def _in_turn(count: int, lab: Lab) -> dict[str, list[int]]:
     return {person.number: list(range(place, count, len(people))) for place, person in enumerate(people)}
 
 
-async def test_rate_limit_in_the_middle_of_a_hundred_messages_parks_the_rest_until_the_challenge_is_solved(house: House, lab: Lab) -> None:
-    names = await _queue(house, lab, "limited", MESSAGES)
+async def test_rate_limit_in_the_middle_of_a_hundred_messages_parks_the_rest_until_the_challenge_is_solved(hasty: House, lab: Lab) -> None:
+    names = await _queue(hasty, lab, "limited", MESSAGES)
     middle = {person.number: 30 + place for place, person in enumerate(lab.people.values())}
     for person in lab.people.values():
         await person.receives_text(f"limited {middle[person.number]}")
-    token = await lab.levers.demand_proof(NUMBER)
-    told = await _until(house, names, "sent", "delivered", "parked")
+    token = await lab.levers.demand_proof(hasty.number)
+    told = await _until(hasty, names, "sent", "delivered", "parked")
     parked = [one for one in told.values() if one["state"] == "parked"]
     refused = [seen for seen in await lab.levers.seen() if seen.status == 428]
     assert parked
     assert {(one["recipients"][0]["reason"], *one["recipients"][0]["tokens"]) for one in parked} == {("rate_limit", token)}
     assert len(refused) <= 2 * len(lab.people), "each conversation asks once; signal-cli may ask twice for it"
     solved = {"token": token, "captcha": "signalcaptcha://solved"}
-    (await house.call("POST", "/api/v2/accounts/{n}/challenge", solved)).expect(204)
-    told = await _until(house, names, "sent", "delivered")
-    await _everything_has_arrived(house, lab)
+    (await hasty.call("POST", "/api/v2/accounts/{n}/challenge", solved)).expect(204)
+    told = await _until(hasty, names, "sent", "delivered")
+    await _everything_has_arrived(hasty, lab)
     print(f"\n{MESSAGES} messages: {len(parked)} were parked, {len(refused)} requests refused; attempts {_attempts(told)}")
     rest = {number: [place for place in turn if place != middle[number]] for number, turn in _in_turn(MESSAGES, lab).items()}
     assert _arrived(lab, "limited") == rest, "each once, in its order"
 
 
 @pytest.mark.parametrize("status", [429, 413])
-async def test_plain_rate_limit_parks_and_a_retry_by_hand_goes_on(house: House, lab: Lab, status: int) -> None:
+async def test_plain_rate_limit_parks_and_a_retry_by_hand_goes_on(hasty: House, lab: Lab, status: int) -> None:
     await lab.levers.fail("/v1/messages/", status=status, times=12, headers={"Retry-After": "60"})
-    names = await _queue(house, lab, f"too many {status}", 9)
-    told = await _until(house, names, "parked")
+    names = await _queue(hasty, lab, f"too many {status}", 9)
+    told = await _until(hasty, names, "parked")
     assert {one["recipients"][0]["reason"] for one in told.values()} == {"rate_limit"}
     await lab.levers.forget_faults()
     for text in list(names)[:3]:  # the first of each conversation
-        (await house.native("POST", f"/messages/{names[text]}/retry")).expect(200)
-    await _until(house, names, "sent", "delivered")
-    await _everything_has_arrived(house, lab)
+        (await hasty.native("POST", f"/messages/{names[text]}/retry")).expect(200)
+    await _until(hasty, names, "sent", "delivered")
+    await _everything_has_arrived(hasty, lab)
     assert _arrived(lab, f"too many {status}") == _in_turn(9, lab)
 
 
 @pytest.mark.parametrize("how", ["outage", *(["silence"] if LONG else [])])
-async def test_what_could_not_be_sent_within_its_time_is_expired_and_never_sent(house: House, lab: Lab, how: str) -> None:
+async def test_what_could_not_be_sent_within_its_time_is_expired_and_never_sent(hasty: House, lab: Lab, how: str) -> None:
     if how == "outage":
         await lab.levers.outage(on=True)
     else:
         await lab.levers.weather(delay_seconds=600)
-    names = await _queue(house, lab, f"too late {how}", 9, expires_in=6)
-    told = await _until(house, names, "expired", "unknown")
+    names = await _queue(hasty, lab, f"too late {how}", 9, expires_in=6)
+    told = await _until(hasty, names, "expired", "unknown")
     print(f"\n{how}: {dict(collections.Counter(one['state'] for one in told.values()))}, attempts {_attempts(told)}")
     await lab.levers.outage(on=False)
     await lab.levers.weather()
-    await lab.ann.send(house.aci, f"back again {how}")
-    await house.receives_text(f"back again {how}", within=60)
-    await _everything_has_arrived(house, lab)
+    await lab.ann.send(hasty.aci, f"back again {how}")
+    await hasty.receives_text(f"back again {how}", within=60)
+    await _everything_has_arrived(hasty, lab)
     expired = {int(text.rpartition(" ")[2]) for text, one in told.items() if one["state"] == "expired"}
     assert expired.isdisjoint(number for got in _arrived(lab, f"too late {how}").values() for number in got)
     assert how == "silence" or len(expired) == 9
 
 
-async def test_what_waits_through_errors_of_the_server_is_sent_once(house: House, lab: Lab) -> None:
+async def test_what_waits_through_errors_of_the_server_is_sent_once(hasty: House, lab: Lab) -> None:
     await lab.levers.fail("/v1/messages/", status=500, times=12)
-    names = await _queue(house, lab, "stumbling", 9)
-    told = await _until(house, names, "sent", "delivered")
-    await _everything_has_arrived(house, lab)
+    names = await _queue(hasty, lab, "stumbling", 9)
+    told = await _until(hasty, names, "sent", "delivered")
+    await _everything_has_arrived(hasty, lab)
     print(f"\nattempts {_attempts(told)}")
     assert _arrived(lab, "stumbling") == _in_turn(9, lab)
 
 
-async def test_file_that_the_server_does_not_take_is_said_to_have_failed(house: House, lab: Lab) -> None:
-    uploaded = (await house.courier.call("POST", "/api/v2/attachments", raw=bytes(1 << 20), query={"name": "large.bin"})).expect(201)
+async def test_file_that_the_server_does_not_take_is_said_to_have_failed(hasty: House, lab: Lab) -> None:
+    uploaded = (await hasty.courier.call("POST", "/api/v2/attachments", raw=bytes(1 << 20), query={"name": "large.bin"})).expect(201)
     body = {"recipients": [lab.ann.aci], "text": "a large file", "attachments": [uploaded["id"]], "wait": 5}
     await lab.levers.weather(refuses_files=413)
-    refused = (await house.native("POST", "/messages", body)).expect(422)
+    refused = (await hasty.native("POST", "/messages", body)).expect(422)
     assert "[413]" in refused["detail"]
-    assert (await house.native("GET", f"/messages/{refused['message']}")).json()["state"] == "failed"
+    assert (await hasty.native("GET", f"/messages/{refused['message']}")).json()["state"] == "failed"
     await lab.levers.weather(refuses_files=500)  # its own trouble: that ends
-    queued = (await house.native("POST", "/messages", body)).expect(202)
+    queued = (await hasty.native("POST", "/messages", body)).expect(202)
     await lab.levers.weather()
-    await _until(house, {"a large file": queued["id"]}, "sent", "delivered")
+    await _until(hasty, {"a large file": queued["id"]}, "sent", "delivered")
     await lab.ann.receives_text("a large file")
 
 
-async def test_what_the_server_took_although_its_answer_went_wrong_is_not_sent_again(house: House, lab: Lab) -> None:
+async def test_what_the_server_took_although_its_answer_went_wrong_is_not_sent_again(hasty: House, lab: Lab) -> None:
     await lab.levers.fail("/v1/messages/", status=500, times=100, carried_out=True)
-    names = await _queue(house, lab, "taken", 1)
-    told = await _until(house, names, "delivered", "read")
+    names = await _queue(hasty, lab, "taken", 1)
+    told = await _until(hasty, names, "delivered", "read")
     await lab.levers.forget_faults()
-    await _everything_has_arrived(house, lab)
+    await _everything_has_arrived(hasty, lab)
     assert _arrived(lab, "taken")[lab.ann.number] == [0]
     assert _attempts(told) == {1: 1}
 

@@ -24,7 +24,7 @@ from signal_courier.engine.answers import Number, Version
 from signal_courier.engine.base import AccountState, Configuration, Engine, EngineState, EngineStatus, EnvelopeSink, Params
 from signal_courier.engine.configuration import configuration_on_disk
 from signal_courier.engine.deadlines import DEFAULT, deadline_of
-from signal_courier.engine.errors import EngineError, EngineTimeout, EngineUnavailable, Unsupported
+from signal_courier.engine.errors import AccountUnknown, EngineError, EngineTimeout, EngineUnavailable, Unsupported
 from signal_courier.engine.journal import Journal, kept
 from signal_courier.engine.process import DaemonProcess, ProcessOptions, Trust
 from signal_courier.engine.rpc import RpcConnection, connect
@@ -80,8 +80,8 @@ class EngineOptions:
     """How long a call waits for a daemon that is always on and not ready, before it is refused."""
     start_timeout: float = 90.0
     """How long a start may take (4 s on a PC, 20 s on a small board); also how long a call waits for a start on demand."""
-    poll: float = 30.0
-    """How often accounts are compared with the disk."""
+    poll: float = 10.0
+    """How often accounts are compared with the disk; signal-cli does not tell when a phone has removed one."""
     backoff: tuple[float, float] = (0.5, 60.0)
     """First and longest pause between starts."""
     settled: float = 10.0
@@ -198,6 +198,11 @@ class SignalCli(Engine):
             if timeout is None:
                 timeout = deadline_of(method, params, self._options.call_timeout)
             answer = await rpc.call(method, params, timeout)
+        except AccountUnknown:
+            if self._accounts.get(str(params.get("account"))) is AccountState.READY:  # it was removed a moment ago
+                self._look_anew = True
+                self._house_call.set()
+            raise
         finally:
             self._busy -= 1
             self._last_use = asyncio.get_running_loop().time()
@@ -558,7 +563,7 @@ class SignalCli(Engine):
 
     async def _load_missing(self, rpc: RpcConnection) -> None:
         """Have a newer daemon load again what it could not load; it does so for any call that names the account."""
-        pause = self._options.poll
+        pause = 3 * self._options.poll
         while True:
             missing = [number for number, state in self._accounts.items() if state is AccountState.LOADING]
             for number in missing:

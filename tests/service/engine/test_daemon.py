@@ -18,7 +18,7 @@ import pytest
 from signal_courier.engine.address import parse_address
 from signal_courier.engine.base import AccountState, EngineState
 from signal_courier.engine.daemon import EngineOptions, SignalCli
-from signal_courier.engine.errors import EngineFault, EngineTimeout, EngineUnavailable, Unsupported
+from signal_courier.engine.errors import AccountUnknown, EngineFault, EngineTimeout, EngineUnavailable, Unsupported
 from tests.fakes.daemon import Failure, FakeDaemon, Held, Silence, daemon_process
 from tests.fakes.signal_cli import write_account
 
@@ -388,6 +388,17 @@ async def test_an_account_that_vanishes_elsewhere_is_reported_too(tmp_path: Path
         await reach(lambda: engine.status.accounts == {FIRST: AccountState.READY, SECOND: AccountState.UNLINKED})
         daemon.accounts.append(SECOND)
         await reach(lambda: engine.status.accounts == {FIRST: AccountState.READY, SECOND: AccountState.READY})
+        await engine.stop()
+
+
+async def test_an_account_that_a_call_does_not_find_any_more_is_reported_at_once(tmp_path: Path, engines: Engines) -> None:
+    async with FakeDaemon() as daemon:
+        engine = await engines.ready(exe=None, address=parse_address(await daemon.listen_tcp()), poll=3600)
+        daemon.accounts.remove(SECOND)
+        daemon.on("send", Failure(-32602, "Specified account does not exist"))
+        with pytest.raises(AccountUnknown):
+            await engine.call("send", {"account": SECOND})
+        await reach(lambda: engine.status.accounts == {FIRST: AccountState.READY, SECOND: AccountState.UNLINKED})
         await engine.stop()
 
 
