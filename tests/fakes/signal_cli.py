@@ -104,7 +104,7 @@ class Program:
                 await asyncio.sleep(0.02)
 
 
-def write_account(config: Path, number: str, *, registered: bool = True, linked: bool = False) -> None:
+def write_account(config: Path, number: str, *, registered: bool = True, linked: bool = False, uuid: str | None = None) -> None:
     """Put an account on disk, or change it."""
     data = config / "data"
     data.mkdir(parents=True, exist_ok=True)
@@ -112,7 +112,7 @@ def write_account(config: Path, number: str, *, registered: bool = True, linked:
     index = _read(index_file, {"accounts": [], "version": 2})
     path = number[-6:]
     if not any(entry["number"] == number for entry in index["accounts"]):
-        index["accounts"].append({"path": path, "environment": "LIVE", "number": number, "uuid": None})
+        index["accounts"].append({"path": path, "environment": "LIVE", "number": number, "uuid": uuid})
     (data / path).write_text(json.dumps({"version": 10, "number": number, "registered": registered, "deviceId": 2 if linked else 1}))
     index_file.write_text(json.dumps(index))
 

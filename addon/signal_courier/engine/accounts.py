@@ -29,11 +29,11 @@ class AccountOnDisk:
     """What the files say."""
 
     registered: bool
-    """Whether signal-cli would load it. A registration that was never finished leaves an account with `False`."""
+    """Whether signal-cli would load it. `False` for a registration that was never finished, and after Signal has removed it."""
     linked: bool
     """Whether another device, the phone, is its master."""
     uuid: str | None = None
-    """Its ACI, which stays when the number changes."""
+    """Its ACI, which stays when the number changes; `None` before its first registration is finished."""
     last_used: float | None = None
     """When signal-cli last wrote anything for it, in seconds since the epoch; `None` if unknown."""
 

@@ -117,6 +117,8 @@ class SignalCli(Engine):
         self._subscribe_anew = False
         self._look_anew = False
         self._registering: set[str] = set()
+        self._bringing = 0
+        """Calls in flight by which an account comes; signal-cli writes it before it is one."""
         self._busy = 0
         self._waiting = 0
         self._last_use = 0.0
@@ -194,6 +196,7 @@ class SignalCli(Engine):
         if self._version in versions.FATAL.get(method, ()):
             raise Unsupported(f"signal-cli {self._version} would not survive {method}: install another version")
         self._busy += 1
+        self._bringing += method in _BRINGING
         try:
             if timeout is None:
                 timeout = deadline_of(method, params, self._options.call_timeout)
@@ -205,6 +208,7 @@ class SignalCli(Engine):
             raise
         finally:
             self._busy -= 1
+            self._bringing -= method in _BRINGING
             self._last_use = asyncio.get_running_loop().time()
             if method in _REGISTERING:
                 self._note_registering(method, params)
@@ -579,7 +583,9 @@ class SignalCli(Engine):
         if number in self._registering:
             return None
         if not facts.registered:
-            known = facts.linked or number in house.loaded or number in self._accounts
+            if self._bringing and number not in self._accounts:
+                return None
+            known = facts.linked or facts.uuid is not None or number in house.loaded or number in self._accounts
             return AccountState.UNLINKED if known else None
         if number in house.loaded or self._accounts.get(number) is AccountState.UNLINKED:
             return AccountState.UNLINKED

@@ -30,6 +30,7 @@ _NUMBER = re.compile(r"\+\d{3,13}(?=\d{2})")
 _LEVEL = re.compile(r"^(?:\S+\s+(?:\[[^\]]*\]\s+)?)?(TRACE|DEBUG|INFO|WARN|ERROR)\b\s*")
 _LEVELS = {"TRACE": logging.DEBUG, "DEBUG": logging.DEBUG, "INFO": logging.INFO, "WARN": logging.WARNING, "ERROR": logging.ERROR}
 _COMPLAINT = re.compile(r"\b(ERROR|WARN)\b|[Ee]rror|[Ff]ailed|cannot")
+_CULPRIT = re.compile(r"Failed to load \+\d+")
 _CHATTER = re.compile(r"^(WARNING: |Picked up |\s+at |\s*\.\.\. \d+ more|\s*$)")
 _UNKNOWN_FLAG = re.compile(r"unrecognized arguments?: '?(--[a-z-]+)")
 
@@ -130,7 +131,7 @@ class DaemonProcess:
         if "JAVA_HOME is not set" in text or "java: not found" in text:
             return "signal-cli found no Java; `signal-courier engine install` brings one"
         ended = f"was killed by signal {-code}" if code < 0 else f"ended with code {code}"
-        words = next((line for line in reversed(self._last_words) if _COMPLAINT.search(line)), None)
+        words = next((line for kind in (_CULPRIT, _COMPLAINT) for line in reversed(self._last_words) if kind.search(line)), None)
         return f"signal-cli {ended}" + (f": {_mask(words)}" if words else "")
 
     async def _listen(self, stream: asyncio.StreamReader) -> None:

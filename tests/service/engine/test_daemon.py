@@ -403,10 +403,34 @@ async def test_an_account_that_a_call_does_not_find_any_more_is_reported_at_once
 
 
 async def test_an_unlinked_device_is_known_as_such_at_start_and_a_half_registration_is_nothing(engines: Engines, config: Path) -> None:
+    taken = "+4915100000008"
     write_account(config, SECOND, registered=False, linked=True)
+    write_account(config, taken, registered=False, uuid="8e000000-0000-4000-8000-000000000000")  # its number was registered elsewhere
     write_account(config, "+4915100000009", registered=False)
     engine = await engines.ready()
-    assert engine.status.accounts == {FIRST: AccountState.READY, SECOND: AccountState.UNLINKED}
+    assert engine.status.accounts == {FIRST: AccountState.READY, SECOND: AccountState.UNLINKED, taken: AccountState.UNLINKED}
+
+
+async def test_an_account_that_is_being_linked_is_not_one_that_was_unlinked(tmp_path: Path, engines: Engines, config: Path) -> None:
+    """Signal-cli writes its file first, and says that it is registered last."""
+    new = "+4915100000003"
+    async with FakeDaemon() as daemon:
+        engine = await engines.ready(exe=None, address=parse_address(await daemon.listen_tcp()))
+        held = Held({"number": new})
+        daemon.on("finishLink", held)
+        linking = asyncio.create_task(engine.call("finishLink", {"deviceLinkUri": "sgnl://x"}))
+        await daemon.next_call("finishLink")
+        write_account(config, new, registered=False, linked=True)
+        for _ in range(3):
+            daemon.calls.clear()
+            await reach(lambda: any(call.method == "listAccounts" for call in daemon.calls))
+        assert new not in engine.status.accounts
+        write_account(config, new, linked=True)
+        daemon.accounts.append(new)
+        held.release()
+        await linking
+        assert engine.status.accounts[new] is AccountState.READY
+        await engine.stop()
 
 
 async def test_a_linked_account_receives_at_once(engines: Engines, config: Path) -> None:

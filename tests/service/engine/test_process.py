@@ -43,6 +43,14 @@ def test_phone_numbers_are_logged_at_debug_only(process: DaemonProcess, caplog: 
     assert caplog.messages[-1] == "Manager - Ignoring +4915100000001: not registered"
 
 
+async def test_the_account_that_keeps_it_from_starting_is_named(process: DaemonProcess) -> None:
+    process._pass_on(b"ERROR MultiAccountManager - Failed to load +4915100000001: Unexpected end-of-input (JsonEOFException)")
+    process._pass_on(b"Failed to load local accounts file")
+    assert await process.why(3) == (
+        "signal-cli ended with code 3: ERROR MultiAccountManager - Failed to load +\u202601: Unexpected end-of-input (JsonEOFException)"
+    )
+
+
 @pytest.mark.parametrize(
     "theirs,absent",
     [
