@@ -92,7 +92,7 @@ async def test_all_who_follow_get_every_stored_message_signed_and_in_order_throu
 
         async def be_hooked() -> None:
             while "the end" not in hooked.values():
-                post = await asyncio.wait_for(receiver.posts.get(), _SETTLING)
+                post = await asyncio.wait_for(receiver.posts.get(), 300)
                 headers = {name.lower(): value for name, value in post.headers.items()}
                 payload: Any = Verifier(secret).verify(post.body, headers)
                 text = payload["data"]["message"]["text"]
