@@ -288,7 +288,7 @@ class Settings:
     )  # fmt: skip
     signal_cli_config_dir: Path = _setting(
         _default_config_dir, "SIGNAL_CLI_CONFIG_DIR", _path, "signal-cli's data folder", group="signal-cli",
-        shown_default="~/.local/share/signal-cli",
+        shown_default="~/.local/share/signal-cli; with the simulator a folder among our data",
     )  # fmt: skip
     java_opts: str = _setting("", "JAVA_OPTS", _text, "options for signal-cli's Java", group="signal-cli")
 
@@ -476,6 +476,8 @@ def load(options: Mapping[str, str | None], environment: Mapping[str, str] = os.
         except ValueError as error:
             raise SettingError(f"{source}: {error}" + ("" if declared.secret else f" (it is {text!r})")) from None
     _apply_morph027_socket(values, environment)
+    if values.get("engine") == "simulator":  # what is made believe is kept from a person's own keys and files
+        values.setdefault("signal_cli_config_dir", values.get("data_dir", _default_data_dir()) / "signal-cli")
     settings = Settings(**values)
     if settings.tls_key is not None and settings.tls_certificate is None:
         raise SettingError("COURIER_TLS_KEY: needs COURIER_TLS_CERTIFICATE")

@@ -55,6 +55,14 @@ def test_wrong_value_is_refused_with_name_and_reason(variable: str, value: str, 
     assert reason in str(refused.value)
 
 
+def test_the_simulator_leaves_a_persons_own_signal_cli_alone(tmp_path: Path):
+    chosen, _ = settings.load({}, {"COURIER_ENGINE": "simulator", "COURIER_DATA_DIR": str(tmp_path)})
+    assert chosen.signal_cli_config_dir == tmp_path / "signal-cli"
+    assert settings.load({}, {})[0].signal_cli_config_dir == Path.home() / ".local/share/signal-cli"
+    chosen, _ = settings.load({}, {"COURIER_ENGINE": "simulator", "SIGNAL_CLI_CONFIG_DIR": str(tmp_path)})
+    assert chosen.signal_cli_config_dir == tmp_path
+
+
 def test_option_wins_over_variable():
     chosen, _ = settings.load(_options("--port", "81", "--ignore-stories"), {"PORT": "82"})
     assert chosen.port == 81

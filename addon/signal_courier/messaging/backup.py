@@ -221,6 +221,8 @@ def _copy(file: Path, target: Path) -> None:
         copy_database(file, target)
     else:
         shutil.copyfile(file, target)
+        facts = file.stat()
+        os.utime(target, ns=(facts.st_atime_ns, facts.st_mtime_ns))  # by which old attachments are known
 
 
 def _anonymous(entry: tarfile.TarInfo) -> tarfile.TarInfo:

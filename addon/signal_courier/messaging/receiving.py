@@ -29,6 +29,7 @@ from signal_courier.store.consumers import ConsumerTable
 from signal_courier.store.database import Database
 from signal_courier.store.events import EventConsumerTable, EventTable
 from signal_courier.store.inbox import InboxTable
+from signal_courier.store.service import here_since
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -93,7 +94,9 @@ class Receiving:
             self.dropin.run,
             Retention(
                 MessageRetention(self._table, self.feed, self.events, self._clock, days=options.inbox_days, most=options.inbox_max),
-                AttachmentRetention(options.attachments_dir, self._clock, days=options.attachment_days),
+                AttachmentRetention(
+                    options.attachments_dir, self._clock, days=options.attachment_days, since=await here_since(self._database) / 1000
+                ),
                 UploadRetention(options.uploads, self._clock, days=options.attachment_days),
             ).run,
             Quiet(self.feed).run,

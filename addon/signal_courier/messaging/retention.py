@@ -56,9 +56,13 @@ class MessageRetention:
 
 
 class AttachmentRetention:
-    """Deletes received attachments by age. Uploads and temporary files lie elsewhere and are not touched."""
+    """Deletes received attachments by age. Uploads and temporary files lie elsewhere and are not touched.
 
-    def __init__(self, folder: Path, clock: GuardedClock, *, days: int) -> None:
+    What was there before this service (of another container, or a signal-cli of one's own) is left to whom it belongs: `since`, in seconds.
+    """
+
+    def __init__(self, folder: Path, clock: GuardedClock, *, days: int, since: float = 0) -> None:
+        self._since = since
         self._folder = folder
         self._clock = clock
         self._age = days * _DAY
@@ -81,7 +85,10 @@ class AttachmentRetention:
             status = path.lstat()
             if not stat.S_ISREG(status.st_mode) or status.st_mtime >= cutoff:
                 return False
-            if status.st_mtime < _PLAUSIBLE and self._clock.uptime < self._age:
+            if status.st_mtime < _PLAUSIBLE:
+                if self._clock.uptime < self._age:
+                    return False
+            elif status.st_mtime < self._since:
                 return False
             path.unlink()
         except FileNotFoundError:  # somebody else deleted it

@@ -268,6 +268,11 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE TABLE backfill (id INTEGER PRIMARY KEY CHECK (id = 1), below INTEGER NOT NULL) STRICT",
         "INSERT INTO backfill SELECT 1, newest + 1 FROM (SELECT max(id) AS newest FROM inbox) WHERE newest IS NOT NULL",
     ),
+    # 10: since when this service is here: files that were there before it are not its to delete
+    (
+        "ALTER TABLE service ADD COLUMN since INTEGER NOT NULL DEFAULT 0",  # ms since 1970
+        "UPDATE service SET since = unixepoch() * 1000",
+    ),
 )
 
 

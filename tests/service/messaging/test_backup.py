@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import json
+import os
 import random
 import shutil
 import sqlite3
@@ -244,7 +245,13 @@ async def test_the_folder_of_a_rest_api_container_is_taken_over(filled: Places, 
     (filled.config_dir / "api-config.yml").write_text(f'config:\n  "{ACCOUNT}":\n    trust_mode: 1\n')
     before = {name for name in contents(filled.config_dir) if not name.endswith(("-wal", "-shm"))}
     new = places_in(tmp_path / "new")
+    old = filled.config_dir / "attachments" / "old.jpg"
+    old.parent.mkdir(exist_ok=True)
+    old.write_bytes(b"x")
+    os.utime(old, (1_700_000_000, 1_700_000_000))
     assert take_over(new, filled.config_dir) == 1
+    taken = new.config_dir / "attachments" / "old.jpg"
+    assert taken.stat().st_mtime == 1_700_000_000, "by its age it is known to be from before, and left alone"
     assert rows(new.config_dir / "data/1.d/account.db") == [(42,)]
     assert contents(new.config_dir).keys() >= before
     with pytest.raises(BackupError, match="--replace"):

@@ -1,6 +1,7 @@
 """Old messages and attachments go; a wrong clock takes nothing with it."""
 
 import os
+import time
 from pathlib import Path
 
 from signal_courier.messaging.clock import SETTLE, GuardedClock
@@ -9,6 +10,8 @@ from signal_courier.messaging.feed import Feed
 from signal_courier.messaging.retention import AttachmentRetention, MessageRetention
 from signal_courier.store.events import EventTable
 from signal_courier.store.inbox import InboxTable, NewEnvelope
+from signal_courier.store.service import here_since
+from tests.fakes.served import simulated
 
 ANN = "+4915100000001"
 DAY = 86_400
@@ -84,6 +87,27 @@ async def test_old_attachments_go_and_young_ones_stay(tmp_path: Path) -> None:
     times.later(31)
     assert await sweeper.sweep() >= 2
     assert not (tmp_path / "unset.jpg").exists()
+
+
+async def test_attachments_from_before_this_service_are_not_its_to_delete(tmp_path: Path) -> None:
+    for name, days in {"of another container.jpg": 400, "ours.jpg": 31}.items():
+        (tmp_path / name).write_bytes(b"x")
+        os.utime(tmp_path / name, (NOW - days * DAY,) * 2)
+    times = Times()
+    sweeper = AttachmentRetention(tmp_path, times.clock, days=30, since=NOW - 60 * DAY)
+    assert await sweeper.sweep() == 1
+    times.later(365)
+    assert await sweeper.sweep() == 0
+    assert _names(tmp_path) == {"of another container.jpg"}
+
+
+async def test_a_service_knows_since_when_it_is_here(tmp_path: Path) -> None:
+    begun = time.time() * 1000
+    for _ in range(2):
+        async with simulated(tmp_path) as service:
+            since = await here_since(service.courier.database)
+    assert begun - 2000 < since < time.time() * 1000
+    assert since % 1000 == 0
 
 
 async def test_a_folder_that_is_not_there_is_no_trouble(tmp_path: Path) -> None:
