@@ -14,9 +14,9 @@ from aiohttp import http_exceptions, web
 
 from signal_courier.http import bodies
 from signal_courier.http.bodies import Digest
-from signal_courier.http.files import broken_form, part_chunks, write_chunks
 from signal_courier.http.lenient import decode
 from signal_courier.http.problems import NoSpace, SlowBody
+from signal_courier.http.uploads import broken_form, part_chunks, write_chunks
 from signal_courier.model.attachments import Upload, safe_name
 from signal_courier.model.errors import InvalidValue, TooLarge
 

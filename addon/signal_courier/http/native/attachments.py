@@ -12,9 +12,10 @@ from signal_courier.access.scopes import Scope
 from signal_courier.http.answers import content, empty, json_answer
 from signal_courier.http.call import Call
 from signal_courier.http.faces import Face
-from signal_courier.http.files import SAFE, disposition, file_answer, keep_upload
+from signal_courier.http.files import SAFE, disposition, file_answer
 from signal_courier.http.native.common import MISSING, trouble
 from signal_courier.http.routing import Answer, RouteTable
+from signal_courier.http.uploads import keep_upload
 from signal_courier.messaging.received import is_plain_file
 from signal_courier.messaging.staging import Staging
 from signal_courier.model.attachments import HEAD
