@@ -2,8 +2,6 @@
 
 One envelope is one event, or none where it says nothing to anybody (an empty sync message, the parts of a call's connection, the end of a
 session). Whatever is missing or of another type than expected never raises: then there is less in the event, or none.
-
-Fields: signal-cli's record classes `Json*.java`, 0.13.19 to 0.14.6.
 """
 
 import logging
@@ -12,6 +10,7 @@ from typing import Literal, Protocol
 
 import msgspec
 
+from signal_courier.engine import frames
 from signal_courier.model import events
 from signal_courier.model.errors import InvalidValue
 from signal_courier.model.events import Event, EventType, MessageRef, Person
@@ -35,272 +34,7 @@ class Names(Protocol):
         """A group's name."""
 
 
-class _Text(msgspec.Struct, rename="camel"):
-    start: int = 0
-    length: int = 0
-
-
-class _Style(_Text):
-    style: str = ""
-
-
-class _Mention(_Text):
-    name: str | None = None
-    number: str | None = None
-    uuid: str | None = None
-
-
-class _Attachment(msgspec.Struct, rename="camel"):
-    id: str | None = None
-    content_type: str | None = None
-    filename: str | None = None
-    size: int | None = None
-    width: int | None = None
-    height: int | None = None
-    caption: str | None = None
-    is_voice_note: bool | None = None
-
-
-class _QuotedAttachment(msgspec.Struct, rename="camel"):
-    content_type: str | None = None
-    filename: str | None = None
-    thumbnail: _Attachment | None = None
-
-
-class _Quote(msgspec.Struct, rename="camel"):
-    id: int = 0
-    author_number: str | None = None
-    author_uuid: str | None = None
-    text: str | None = None
-    mentions: list[_Mention] | None = None
-    text_styles: list[_Style] | None = None
-    attachments: list[_QuotedAttachment] | None = None
-
-
-class _Target(msgspec.Struct, rename="camel"):
-    """Reactions, pins, unpins, admins' deletions."""
-
-    target_author_number: str | None = None
-    target_author_uuid: str | None = None
-    target_sent_timestamp: int = 0
-
-
-class _Reaction(_Target, rename="camel"):
-    emoji: str | None = None
-    is_remove: bool = False
-
-
-class _Pin(_Target, rename="camel"):
-    pin_duration_seconds: int | None = None
-
-
-class _RemoteDelete(msgspec.Struct):
-    timestamp: int = 0
-
-
-class _PollCreate(msgspec.Struct, rename="camel"):
-    question: str | None = None
-    allow_multiple: bool = False
-    options: list[str] | None = None
-
-
-class _PollVote(msgspec.Struct, rename="camel"):
-    author_number: str | None = None
-    author_uuid: str | None = None
-    target_sent_timestamp: int = 0
-    option_indexes: list[int] | None = None
-    vote_count: int = 0
-
-
-class _PollTerminate(msgspec.Struct, rename="camel"):
-    target_sent_timestamp: int = 0
-
-
-class _GroupInfo(msgspec.Struct, rename="camel"):
-    group_id: str = ""
-    group_name: str | None = None
-    revision: int | None = None
-    type: str | None = None
-
-
-class _StoryContext(msgspec.Struct, rename="camel"):
-    author_number: str | None = None
-    author_uuid: str | None = None
-    sent_timestamp: int = 0
-
-
-class _Preview(msgspec.Struct):
-    url: str | None = None
-    title: str | None = None
-    description: str | None = None
-    image: _Attachment | None = None
-
-
-class _Sticker(msgspec.Struct, rename="camel"):
-    pack_id: str = ""
-    sticker_id: int = 0
-
-
-class _Payment(msgspec.Struct):
-    note: str | None = None
-    receipt: str | None = None
-
-
-class _CardName(msgspec.Struct):
-    nickname: str | None = None
-    given: str | None = None
-    middle: str | None = None
-    family: str | None = None
-
-
-class _CardValue(msgspec.Struct):
-    value: str | None = None
-
-
-class _CardAddress(msgspec.Struct):
-    street: str | None = None
-    pobox: str | None = None
-    neighborhood: str | None = None
-    postcode: str | None = None
-    city: str | None = None
-    region: str | None = None
-    country: str | None = None
-
-
-class _CardAvatar(msgspec.Struct):
-    attachment: _Attachment | None = None
-
-
-class _Card(msgspec.Struct):
-    name: _CardName | None = None
-    organization: str | None = None
-    phone: list[_CardValue] | None = None
-    email: list[_CardValue] | None = None
-    address: list[_CardAddress] | None = None
-    avatar: _CardAvatar | None = None
-
-
-class _GroupCall(msgspec.Struct, rename="camel"):
-    era_id: str | None = None
-
-
-class _Data(msgspec.Struct, rename="camel"):
-    timestamp: int = 0
-    message: str | None = None
-    expires_in_seconds: int | None = None
-    is_expiration_update: bool | None = None
-    view_once: bool | None = None
-    reaction: _Reaction | None = None
-    quote: _Quote | None = None
-    payment: _Payment | None = None
-    mentions: list[_Mention] | None = None
-    previews: list[_Preview] | None = None
-    attachments: list[_Attachment] | None = None
-    sticker: _Sticker | None = None
-    remote_delete: _RemoteDelete | None = None
-    contacts: list[_Card] | None = None
-    poll_create: _PollCreate | None = None
-    poll_vote: _PollVote | None = None
-    poll_terminate: _PollTerminate | None = None
-    text_styles: list[_Style] | None = None
-    group_info: _GroupInfo | None = None
-    story_context: _StoryContext | None = None
-    pin_message: _Pin | None = None
-    unpin_message: _Pin | None = None
-    admin_delete: _Target | None = None
-    group_call_update: _GroupCall | None = None
-
-
-class _Edit(msgspec.Struct, rename="camel"):
-    target_sent_timestamp: int = 0
-    data_message: _Data | None = None
-
-
-class _Sent(_Data, rename="camel"):
-    destination: str | None = None
-    destination_number: str | None = None
-    destination_uuid: str | None = None
-    edit_message: _Edit | None = None
-
-
-class _StoryText(msgspec.Struct):
-    text: str | None = None
-
-
-class _Story(msgspec.Struct, rename="camel"):
-    group_id: str | None = None
-    file_attachment: _Attachment | None = None
-    text_attachment: _StoryText | None = None
-    destination_number: str | None = None
-    destination_uuid: str | None = None
-
-
-class _ReadMessage(msgspec.Struct, rename="camel"):
-    sender_number: str | None = None
-    sender_uuid: str | None = None
-    timestamp: int = 0
-
-
-class _Sync(msgspec.Struct, rename="camel"):
-    sent_message: _Sent | None = None
-    sent_story_message: _Story | None = None
-    blocked_numbers: list[str] | None = None
-    blocked_group_ids: list[str] | None = None
-    read_messages: list[_ReadMessage] | None = None
-    type: str | None = None
-
-
-class _Receipt(msgspec.Struct, rename="camel"):
-    is_delivery: bool = False
-    is_read: bool = False
-    is_viewed: bool = False
-    timestamps: list[int] | None = None
-
-
-class _Typing(msgspec.Struct, rename="camel"):
-    action: str = ""
-    group_id: str | None = None
-
-
-class _CallPart(msgspec.Struct):
-    id: int | None = None
-    type: str | None = None
-
-
-class _Call(msgspec.Struct, rename="camel"):
-    offer_message: _CallPart | None = None
-    answer_message: _CallPart | None = None
-    busy_message: _CallPart | None = None
-    hangup_message: _CallPart | None = None
-
-
-class _Envelope(msgspec.Struct, rename="camel"):
-    source_number: str | None = None
-    source_uuid: str | None = None
-    source_name: str | None = None
-    source_device: int | None = None
-    timestamp: int = 0
-    data_message: _Data | None = None
-    edit_message: _Edit | None = None
-    story_message: _Story | None = None
-    sync_message: _Sync | None = None
-    call_message: _Call | None = None
-    receipt_message: _Receipt | None = None
-    typing_message: _Typing | None = None
-
-
-class _Exception(msgspec.Struct):
-    message: str | None = None
-    type: str | None = None
-
-
-class _Frame(msgspec.Struct):
-    account: str = ""
-    envelope: _Envelope | None = None
-    exception: _Exception | None = None
-
-
-_decode = msgspec.json.Decoder(_Frame, strict=False).decode
+_decode = msgspec.json.Decoder(frames.Frame, strict=False).decode
 
 
 class EnvelopeReader:
@@ -324,13 +58,13 @@ class EnvelopeReader:
 class _Reading:
     """One envelope on its way to an event."""
 
-    def __init__(self, names: Names, number: int, account: str, envelope: _Envelope) -> None:
+    def __init__(self, names: Names, number: int, account: str, envelope: frames.Envelope) -> None:
         self._names = names
         self._number = number
         self._account = account
         self._envelope = envelope
 
-    def event(self, exception: _Exception | None) -> Event | None:
+    def event(self, exception: frames.Failure | None) -> Event | None:
         envelope = self._envelope
         if envelope.data_message is not None:
             return self._data(envelope.data_message)
@@ -398,7 +132,7 @@ class _Reading:
         kind: Literal["person", "self"] = "self" if person.number == self._account else "person"
         return events.Conversation(id=key, kind=kind, name=person.name, number=person.number)
 
-    def _here(self, group: _GroupInfo | None) -> events.Conversation | None:
+    def _here(self, group: frames.GroupInfo | None) -> events.Conversation | None:
         if group is not None:
             return self._group(group.group_id, group.group_name)
         sender = self._sender()
@@ -406,7 +140,7 @@ class _Reading:
 
     # --- kinds of messages -----------------------------------------------------------------------------------------------
 
-    def _data(self, data: _Data, *, place: events.Conversation | None = None, sent: bool = False) -> Event | None:
+    def _data(self, data: frames.Data, *, place: events.Conversation | None = None, sent: bool = False) -> Event | None:
         """The event of a data message; of one that another of our devices has `sent` to a `place`."""
         if place is None:
             place = self._here(data.group_info)
@@ -440,7 +174,7 @@ class _Reading:
             return make(EventType.GROUP, group=events.GroupChange(change="timer", expires_in=data.expires_in_seconds or 0))
         return None  # the end of a session, a new profile key
 
-    def _edit(self, edit: _Edit, *, place: events.Conversation | None = None, sent: bool = False) -> Event | None:
+    def _edit(self, edit: frames.Edit, *, place: events.Conversation | None = None, sent: bool = False) -> Event | None:
         data = edit.data_message
         if data is None:
             return None
@@ -452,18 +186,18 @@ class _Reading:
             edit=events.Edit(target=target),
         )
 
-    def _receipt(self, receipt: _Receipt) -> Event | None:
+    def _receipt(self, receipt: frames.Receipt) -> Event | None:
         kind: Literal["delivered", "read", "viewed"] = "viewed" if receipt.is_viewed else "read" if receipt.is_read else "delivered"
         targets = [MessageRef(timestamp=timestamp) for timestamp in receipt.timestamps or ()]
         if not targets:
             return None
         return self._make(EventType.RECEIPT, self._here(None), receipt=events.Receipt(kind=kind, targets=targets))
 
-    def _typing(self, typing: _Typing) -> Event:
+    def _typing(self, typing: frames.Typing) -> Event:
         place = self._group(typing.group_id) if typing.group_id else self._here(None)
         return self._make(EventType.TYPING, place, typing=events.Typing(started=typing.action == "STARTED"))
 
-    def _call(self, call: _Call) -> Event | None:
+    def _call(self, call: frames.Call) -> Event | None:
         place = self._here(None)
         if (offer := call.offer_message) is not None:
             media: Literal["audio", "video"] = "video" if "VIDEO" in (offer.type or "") else "audio"
@@ -477,7 +211,7 @@ class _Reading:
             return self._make(EventType.CALL, place, call=events.CallChange(action="ended", call_id=_call_id(part), reason=reason))
         return None  # how the two phones find each other
 
-    def _story(self, story: _Story, *, sent: bool = False) -> Event:
+    def _story(self, story: frames.Story, *, sent: bool = False) -> Event:
         if story.group_id:
             place = self._group(story.group_id)
         elif sent:
@@ -495,7 +229,7 @@ class _Reading:
         )
         return self._make(EventType.SENT if sent else EventType.MESSAGE, place, message=content)
 
-    def _sync(self, sync: _Sync) -> Event | None:
+    def _sync(self, sync: frames.Sync) -> Event | None:
         if sync.sent_message is not None:
             return self._sent(sync.sent_message)
         if sync.sent_story_message is not None:
@@ -511,7 +245,7 @@ class _Reading:
             return self._make(EventType.ACCOUNT, None, account_change=events.AccountChange(change="groups"))
         return None
 
-    def _sent(self, sent: _Sent) -> Event | None:
+    def _sent(self, sent: frames.Sent) -> Event | None:
         edited = sent.edit_message
         group = sent.group_info or (edited.data_message.group_info if edited is not None and edited.data_message is not None else None)
         if group is not None:
@@ -522,7 +256,7 @@ class _Reading:
             return self._edit(edited, place=place, sent=True)
         return self._data(sent, place=place, sent=True)
 
-    def _exception(self, exception: _Exception) -> Event:
+    def _exception(self, exception: frames.Failure) -> Event:
         change: Literal["identity", "undecryptable"] = "identity" if exception.type == "UntrustedIdentityException" else "undecryptable"
         detail = ": ".join(part for part in (exception.type, exception.message) if part)
         return self._make(EventType.ACCOUNT, self._here(None), account_change=events.AccountChange(change=change, detail=detail or None))
@@ -533,13 +267,13 @@ class _Reading:
         sender = self._sender()
         return Person(uuid=sender.uuid, number=sender.number, name=sender.name) if sender is not None else None
 
-    def _target(self, target: _Target) -> MessageRef:
+    def _target(self, target: frames.Target) -> MessageRef:
         return self._ref(target.target_sent_timestamp, target.target_author_uuid, target.target_author_number)
 
-    def _reaction(self, reaction: _Reaction) -> events.Reaction:
+    def _reaction(self, reaction: frames.Reaction) -> events.Reaction:
         return events.Reaction(emoji=reaction.emoji or "", target=self._target(reaction), removed=reaction.is_remove)
 
-    def _poll(self, data: _Data) -> events.Poll | None:
+    def _poll(self, data: frames.Data) -> events.Poll | None:
         if (created := data.poll_create) is not None:
             options = created.options or ()
             return events.Poll(
@@ -557,7 +291,7 @@ class _Reading:
             return events.Poll(action="closed", target=MessageRef(timestamp=closed.target_sent_timestamp, author=author))
         return None
 
-    def _content(self, data: _Data) -> events.Content:
+    def _content(self, data: frames.Data) -> events.Content:
         text, styles, mentions = self._text(data.message, data.text_styles, data.mentions)
         story = data.story_context
         return events.Content(
@@ -577,7 +311,7 @@ class _Reading:
             truncated=any(attachment.content_type == LONG_TEXT for attachment in data.attachments or ()),
         )
 
-    def _quote(self, quote: _Quote) -> events.Quoted:
+    def _quote(self, quote: frames.Quote) -> events.Quoted:
         text, styles, mentions = self._text(quote.text, quote.text_styles, quote.mentions)
         return events.Quoted(
             timestamp=quote.id,
@@ -589,7 +323,7 @@ class _Reading:
         )
 
     def _text(
-        self, text: str | None, styles: Sequence[_Style] | None, mentions: Sequence[_Mention] | None
+        self, text: str | None, styles: Sequence[frames.Style] | None, mentions: Sequence[frames.Mention] | None
     ) -> tuple[str | None, Sequence[events.TextStyle], Sequence[events.MentionedPerson]]:
         """A text with the names of those mentioned in their places, and styles and mentions moved along."""
         if not text:
@@ -650,7 +384,7 @@ def resolve_mentions(
     return b"".join(pieces).decode("utf-16-le", "replace"), tuple(shifted), tuple(placed)
 
 
-def _says_something(data: _Data) -> bool:
+def _says_something(data: frames.Data) -> bool:
     return bool(
         data.message
         or data.attachments
@@ -663,12 +397,12 @@ def _says_something(data: _Data) -> bool:
     )
 
 
-def _call_id(part: _CallPart) -> str | None:
+def _call_id(part: frames.CallPart) -> str | None:
     """The id as text; signal-cli's JSON has it as a signed or unsigned number."""
     return None if part.id is None else str(part.id % (1 << 64))
 
 
-def _attachment(attachment: _Attachment) -> events.EventAttachment:
+def _attachment(attachment: frames.Attachment) -> events.EventAttachment:
     return events.EventAttachment(
         id=attachment.id,
         url=ATTACHMENTS + attachment.id if attachment.id else None,
@@ -682,7 +416,7 @@ def _attachment(attachment: _Attachment) -> events.EventAttachment:
     )
 
 
-def _preview(preview: _Preview) -> events.Preview:
+def _preview(preview: frames.Preview) -> events.Preview:
     return events.Preview(
         url=preview.url or "",
         title=preview.title or None,
@@ -691,7 +425,7 @@ def _preview(preview: _Preview) -> events.Preview:
     )
 
 
-def _quoted_attachment(attachment: _QuotedAttachment) -> events.EventAttachment:
+def _quoted_attachment(attachment: frames.QuotedAttachment) -> events.EventAttachment:
     """A quoted file is not there itself; what is there is a small picture of it."""
     thumbnail = attachment.thumbnail
     identity = thumbnail.id if thumbnail is not None else None
@@ -703,7 +437,7 @@ def _quoted_attachment(attachment: _QuotedAttachment) -> events.EventAttachment:
     )
 
 
-def _shared_contact(card: _Card) -> events.SharedContact:
+def _shared_contact(card: frames.Card) -> events.SharedContact:
     name = card.name
     avatar = card.avatar.attachment if card.avatar is not None else None
     parts = (name.given, name.middle, name.family) if name is not None else ()
@@ -717,7 +451,7 @@ def _shared_contact(card: _Card) -> events.SharedContact:
     )
 
 
-def _address(address: _CardAddress) -> str:
+def _address(address: frames.CardAddress) -> str:
     town = " ".join(part for part in (address.postcode, address.city) if part)
     lines = (address.street, address.pobox, address.neighborhood, town, address.region, address.country)
     return ", ".join(line for line in lines if line)

@@ -31,5 +31,3 @@ def disposition(name: str) -> str:
     safe = safe_name(name) or "file"
     plain = "".join(character if character.isascii() and character not in '"\\%' else "_" for character in safe)
     return f"inline; filename=\"{plain}\"; filename*=UTF-8''{quote(safe, safe='')}"
-
-
