@@ -38,6 +38,16 @@ def test_what_is_chosen_from_a_menu_can_be_read_on_a_phone(language):
             assert len(text) <= LONGEST_CHOICE, f"{path}: {text}"
 
 
+@pytest.mark.parametrize("language", languages())
+def test_no_two_fields_of_an_action_have_the_same_name(language):
+    seen = set()
+    for path, text in flat(section(load(language), "integration")):
+        if found := re.fullmatch(r"((?:services|triggers|conditions)\.\w+)\.fields\.\w+\.name", path):
+            assert (found[1], text) not in seen, path
+            seen.add((found[1], text))
+    assert seen
+
+
 @pytest.mark.parametrize("language", OTHERS)
 def test_every_language_says_everything(language):
     theirs = load(language)
