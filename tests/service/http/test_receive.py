@@ -15,6 +15,7 @@ from signal_courier.courier import Courier
 from signal_courier.http import websocket
 from signal_courier.settings import Settings
 from tests.fakes.listener import Listener, frame_of
+from tests.fakes.served import simulated
 
 ANN, BEN = "+4915100000001", "+4915100000002"
 ENVELOPES = Path(__file__).parents[2] / "data" / "envelopes"
@@ -256,6 +257,15 @@ async def test_a_frame_of_more_than_512_bytes_closes_with_1009(courier: Courier)
     async with Listener.connect(courier.server.port, ANN) as listener:
         await listener.send_text(b"x" * 513)
         assert await listener.close_code() == 1009
+
+
+async def test_who_listens_for_an_account_that_is_not_here_is_told_of_in_the_log(
+    tmp_path: Path, http: aiohttp.ClientSession, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with simulated(tmp_path) as service:
+        for number, told in ((ANN, False), ("+4915100000099", True)):
+            async with http.ws_connect(url(service.courier, account=number)):
+                assert ("an account that is not here: …099" in caplog.text) is told
 
 
 @pytest.mark.parametrize("code", [1000, 1001, 4000])

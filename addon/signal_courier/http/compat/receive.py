@@ -83,6 +83,9 @@ async def receive(call: Call[None, ReceiveQuery]) -> web.StreamResponse:
     """
     account = call.account
     if is_upgrade(call.request):
+        known = call.services.engine.status.accounts
+        if known and account not in known:  # it may come; but with a mistyped number a client would wait in silence
+            _LOGGER.warning("A client of /v1/receive waits for an account that is not here: …%s", account[-3:])
         return await _push(call.request, call.services.receiving, account)
     return await _pull(call, account)
 
