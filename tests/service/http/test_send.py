@@ -158,6 +158,11 @@ class TestFields:
         assert (await service.post("/v2/send", to(BEN, quote_author=BEN, quote_message="Hi", quote_timestamp=None))).status == 201
         assert not [key for key in service.calls[-1][1] if key.startswith("quote")]
 
+    async def test_a_mention_as_it_was_received_can_be_sent(self, service: Service) -> None:
+        received = {"name": "Ben", "number": None, "uuid": UUID, "start": 0, "length": 1}
+        assert (await service.post("/v2/send", to(BEN, mentions=[received]))).status == 201
+        assert service.calls[-1][1]["mention"] == [f"0:1:{UUID}"]
+
     @pytest.mark.parametrize("field", ["quote_timestamp", "edit_timestamp", "story_timestamp"])
     async def test_a_number_of_more_than_64_bits_is_refused_and_harms_nobody_else(self, service: Service, field: str) -> None:
         assert (await service.post("/v2/send", to(BEN, **{field: 2**63}))).status == 400

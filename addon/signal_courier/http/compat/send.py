@@ -40,11 +40,13 @@ Files = Annotated[
 
 
 class MentionBody(msgspec.Struct):
-    """A person named in the text; positions in UTF-16 units of the text as sent."""
+    """A person named in the text; positions in UTF-16 units of the text as sent. One that was received can be sent as it is."""
 
     start: Int64 = 0
     length: Int64 = 0
-    author: str = ""
+    author: Annotated[str | None, msgspec.Meta(description="Who is meant; `uuid` or `number` will do, as in received messages.")] = ""
+    uuid: str | None = None
+    number: str | None = None
 
 
 class LinkPreviewBody(msgspec.Struct):
@@ -261,7 +263,7 @@ def _mentions(given: Sequence[MentionBody | str] | None, field: str) -> Sequence
 
 def _mention(given: MentionBody | str, field: str) -> Mention:
     if isinstance(given, MentionBody):
-        start, length, author = given.start, given.length, given.author
+        start, length, author = given.start, given.length, given.author or given.uuid or given.number or ""
     else:
         parts = given.split(":", 2)
         if len(parts) != 3 or not all(part.isascii() and part.isdigit() and len(part) < 10 for part in parts[:2]):
