@@ -33,8 +33,9 @@ _LOGGER = logging.getLogger(__name__)
 
 _PATH_PREFIX = "/t/"
 _QR_CODE = "/api/v1/devices/qr-code?"
-_ABSOLUTE = re.compile(r"https?://[^/?#]+(.*)", re.IGNORECASE | re.DOTALL)
 """A WebSocket that the gateway's clients cannot give a header to; its address is good for nothing else and in no log."""
+_ABSOLUTE = re.compile(r"https?://([^/?#]*)(.*)", re.IGNORECASE | re.DOTALL)
+"""A request target that names the host too: the host, and the rest."""
 _OPEN_PREFIXES = ("/v1/", "/v2/", "/swagger", "/docs", "/openapi.json")
 """What `COURIER_AUTH=open` opens: the drop-in routes and their documentation."""
 # Names of headers, folded once: looking them up in a request costs half.
@@ -61,13 +62,20 @@ def split_path(raw: str) -> tuple[str | None, str]:
     A target that names the host too, as some clients send it to any server, means its path (RFC 9112, section 3.2.2).
     """
     if not raw.startswith("/") and (absolute := _ABSOLUTE.fullmatch(raw)):
-        raw = absolute[1] if absolute[1].startswith("/") else f"/{absolute[1]}"
+        raw = absolute[2] if absolute[2].startswith("/") else f"/{absolute[2]}"
     if raw.startswith(_QR_CODE):
         return parse_qs(raw[len(_QR_CODE) :], errors="replace").get("token", [None])[-1], raw
     if not raw.startswith(_PATH_PREFIX):
         return None, raw
     token, slash, rest = raw[len(_PATH_PREFIX) :].partition("/")
     return unquote(token, errors="replace"), slash + rest or "/"
+
+
+def _named_in(raw: str) -> str | None:
+    """The host in a request target that names one."""
+    if raw.startswith("/") or (absolute := _ABSOLUTE.fullmatch(raw)) is None:
+        return None
+    return absolute[1]
 
 
 def token_in(headers: Mapping[str, str]) -> str | None:
@@ -110,7 +118,7 @@ class Gate:
                 raise Forbidden("Only Home Assistant's ingress is served here")
             return INGRESS
         host = headers.get(_HOST_HEADER)
-        if not self._hosts.serves(host):
+        if not self._hosts.serves(host) or not self._hosts.serves(_named_in(request.raw_path)):
             raise Forbidden("The Host header names a host that is not served (COURIER_ALLOWED_HOSTS)", 421)
         origin = headers.get(_ORIGIN)
         if origin is not None:
@@ -161,7 +169,7 @@ class Gate:
         for name in _PROXY_HEADERS:
             if name in headers:
                 return False
-        if not self._hosts.is_own(headers.get(_HOST_HEADER)):
+        if not self._hosts.is_own(headers.get(_HOST_HEADER)) or not self._hosts.is_own(_named_in(request.raw_path)):
             return False
         return request.version >= HttpVersion11 or headers.get("Connection", "").lower() != "close"
 

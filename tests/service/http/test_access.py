@@ -39,6 +39,10 @@ async def test_a_web_page_of_our_own_is_served(tmp_path: Path) -> None:
         ("HTTP://localhost/v1/groups/+4915100000001?expand=true", b"200"),
         ("http://localhost?x", b"404"),
         ("http://localhost", b"404"),
+        ("http://evil.example/v1/about", b"421"),
+        ("http://evil.example@localhost/v1/about", b"421"),
+        ("http:///v1/about", b"421"),
+        ("http://192.168.1.2/v1/about", b"401"),
     ],
 )
 async def test_a_target_that_names_the_host_means_its_path(tmp_path: Path, target: str, status: bytes) -> None:
