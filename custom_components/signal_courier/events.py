@@ -39,8 +39,6 @@ _STABLE: Final = 10.0
 """Seconds after which a connection was a good one, as is one that brought something: the pause after it is the first again."""
 _ACK_DELAY: Final = 0.05
 """Seconds for which acknowledgements are collected."""
-_TURN: Final = 25
-"""Events after which everybody else gets a turn."""
 _SETTLE: Final = 10.0
 """Seconds that what starts with Home Assistant has to get ready."""
 _EVERYWHERE: HassKey[list[_Subscription]] = HassKey(f"{DOMAIN}_subscriptions")
@@ -221,7 +219,7 @@ class EventHub:
         """Hand on what comes. Raises `CourierError` when it ends."""
         acknowledging = self._hass.async_create_background_task(self._acknowledge(stream), f"{DOMAIN} acknowledgements")
         self._acknowledged = self.position
-        count = missed = unreadable = 0
+        missed = unreadable = 0
         try:
             async for event in stream:
                 if stream.missed > missed:
@@ -233,17 +231,21 @@ class EventHub:
                 if event.id > self.position:
                     if self._prepare is not None:
                         await self._prepare(event)
-                    self._note(event.id)
-                    self._hand_on(event)
-                    self.position = event.id
-                    self._note(event.id)
-                count += 1
-                if not count % _TURN:
-                    await asyncio.sleep(0)
+                    await self._tell(event)
         finally:
             acknowledging.cancel()
             await asyncio.wait([acknowledging])
             await self._acknowledge_now(stream)
+
+    async def _tell(self, event: Event) -> None:
+        """Hand an event on, and let those who heard of it begin with what they do before it counts as told."""
+        self._note(event.id)
+        self._hand_on(event)
+        self.position = event.id
+        try:
+            await asyncio.sleep(0)
+        finally:
+            self._note(event.id)
 
     def _note(self, telling: int) -> None:
         if self._file is not None:
