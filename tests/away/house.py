@@ -100,7 +100,8 @@ class House:
     def lines(self, by: str) -> list[Line]:
         """What one of them was told."""
         written = self._witness.read_bytes() if self._witness.exists() else b""
-        told = (Line(**json.loads(line)) for line in written.splitlines())
+        whole = written[: written.rfind(b"\n") + 1]  # the last line may be on its way
+        told = (Line(**json.loads(line)) for line in whole.splitlines())
         return [line for line in told if line.by == by]
 
     def texts(self, by: str = "bus") -> list[str]:
@@ -110,14 +111,14 @@ class House:
     async def tells_more(self, *, within: float) -> None:
         """Waits until more is written down than now."""
         known = self._size()
-        await self.until(lambda house: house._size() > known, within=within)
+        await self.until(lambda house: house._size() > known, within=within, look_again=0.002)
 
     def _size(self) -> int:
         return self._witness.stat().st_size if self._witness.exists() else 0
 
-    async def until(self, condition: Callable[["House"], bool], *, within: float = 60) -> None:
+    async def until(self, condition: Callable[["House"], bool], *, within: float = 60, look_again: float = 0.2) -> None:
         """Waits until something is written down."""
         async with asyncio.timeout(within):
             while not condition(self):  # it is another process that writes
                 self.home.program.check()
-                await asyncio.sleep(0.002)
+                await asyncio.sleep(look_again)
