@@ -48,6 +48,14 @@ def test_one_of_them_runs_signal_cli(environment: dict[str, str], container: boo
     assert made.settings.signal_cli_respawns is container
 
 
+def test_the_simulator_keeps_off_real_keys_and_files() -> None:
+    for environment, expected in (
+        ({"COURIER_ENGINE": "simulator"}, "/data/courier/signal-cli"),
+        ({"COURIER_ENGINE": "simulator", "SIGNAL_CLI_CONFIG_DIR": "/srv/signal"}, "/srv/signal"),
+    ):
+        assert str(plan.make(environment, frozenset({Path("/data")})).settings.signal_cli_config_dir) == expected
+
+
 def test_the_supervisors_token_stays_out_of_the_service() -> None:
     made = plan.make({"SUPERVISOR_TOKEN": "secret", "HASSIO_TOKEN": "secret", "SIGNAL_CLI_UID": "1001", "TZ": "UTC"})
     assert made.supervisor_token == "secret"

@@ -68,6 +68,9 @@ def make(environment: Mapping[str, str] = os.environ, volumes: frozenset[Path] |
     if supervised:
         complete |= {"PORT": str(layout.PORT), "COURIER_INGRESS_PORT": str(layout.INGRESS_PORT)}
     loaded, _ = settings.load({}, complete)
+    if loaded.engine == "simulator" and "SIGNAL_CLI_CONFIG_DIR" not in given:  # real keys and files are not to be played with
+        config_dir = data_dir / layout.SIGNAL_CLI_DATA.name
+        complete["SIGNAL_CLI_CONFIG_DIR"] = str(config_dir)
     runs_engine = loaded.engine == "signal-cli" and not loaded.attached and not loaded.on_demand
     if runs_engine:
         complete |= {"SIGNAL_CLI_SOCKET": f"unix:{layout.SOCKET}", "SIGNAL_CLI_RESPAWNS": "true"}
