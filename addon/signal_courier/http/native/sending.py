@@ -14,7 +14,7 @@ from signal_courier.http.native.problems import ProblemFound, problem_of
 from signal_courier.http.once import MessageAccepted
 from signal_courier.http.routing import Answer
 from signal_courier.messaging.delivery import SUCCESS, Outcome
-from signal_courier.messaging.outbox import Terms
+from signal_courier.messaging.outbox import LONGEST, Terms
 from signal_courier.model.errors import InvalidValue
 from signal_courier.model.integers import Int64
 from signal_courier.model.messages import Sendable
@@ -22,6 +22,8 @@ from signal_courier.model.outbox import DeliveryState
 from signal_courier.model.recipients import Recipient, parse_recipient
 
 LONGEST_WAIT: Final = 600
+_PATIENCE: Final = 30
+"""Seconds to wait where only `expires_in` is given."""
 
 
 class Waiting(msgspec.Struct, kw_only=True):
@@ -32,7 +34,8 @@ class Waiting(msgspec.Struct, kw_only=True):
         msgspec.Meta(description="Seconds to wait; 0 = answer as soon as it is on disk. Without: it is tried once, now."),
     ] = None
     expires_in: Annotated[
-        Int64 | None, msgspec.Meta(description="With `wait`: seconds for which it is tried, a day unless given; 0 = once.")
+        Int64 | None,
+        msgspec.Meta(description="Seconds for which it is tried; with `wait` a day unless given, alone as with `wait: 30`. 0 = once."),
     ] = None
 
 
@@ -42,15 +45,16 @@ def terms_of[B, Q](call: Call[B, Q]) -> Terms:
     body = call.body
     if not isinstance(body, Waiting):
         return terms
-    if body.wait is None:
-        if body.expires_in is not None:
-            raise InvalidValue("expires_in", "expires_in: only with `wait`, without it a message is tried once")
-        return terms
-    if not 0 <= body.wait <= LONGEST_WAIT:
-        raise InvalidValue("wait", f"wait: between 0 and {LONGEST_WAIT} seconds")
-    terms.respond_async, terms.wait = True, float(body.wait)
     if body.expires_in is not None:
+        if not 0 <= body.expires_in <= LONGEST:
+            raise InvalidValue("expires_in", f"expires_in: must be between 0 and {LONGEST} seconds")
         terms.expires_in = body.expires_in
+        if body.wait is None and body.expires_in > 0 and not terms.respond_async:
+            terms.respond_async, terms.wait = True, float(_PATIENCE)
+    if body.wait is not None:
+        if not 0 <= body.wait <= LONGEST_WAIT:
+            raise InvalidValue("wait", f"wait: between 0 and {LONGEST_WAIT} seconds")
+        terms.respond_async, terms.wait = True, float(body.wait)
     return terms
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from signal_courier.engine.simulator import cast
+from tests.fakes.daemon import Failure
 from tests.fakes.served import Service, served
 
 ACCOUNT = cast.HOME
@@ -184,7 +185,7 @@ async def test_wait_0_answers_as_soon_as_it_is_on_disk_whatever_is_sent(demo: Se
     answer = await demo.post(f"/api/v2/{path}", full)
     assert (answer.status, answer.json["state"], answer.headers["Preference-Applied"]) == (202, "queued", "respond-async"), answer.body
     assert (await demo.get(f"/api/v2/messages/{answer.json['id']}?wait=10")).json["state"] not in ("queued", "sending")
-    for wrong in ({"wait": -1}, {"wait": 601}, {"wait": None, "expires_in": 5}, {"wait": 0, "expires_in": 31 * 86400}):
+    for wrong in ({"wait": -1}, {"wait": 601}, {"wait": None, "expires_in": -1}, {"wait": 0, "expires_in": 31 * 86400}):
         refused = await demo.post(f"/api/v2/{path}", full | wrong)
         assert (refused.status, refused.json["field"]) == (400, "expires_in" if "expires_in" in wrong else "wait")
 
@@ -200,3 +201,18 @@ async def test_a_stop_does_not_wait_for_those_who_wait_for_a_receipt(tmp_path: P
         service.courier.outbox.release()
         async with asyncio.timeout(1):
             assert (await waiting).json["state"] == "sent"
+
+
+async def test_a_time_to_try_is_enough_to_have_it_tried_again(tmp_path: Path) -> None:
+    async with served(tmp_path, {"send": Failure(-3, "java.net.UnknownHostException: chat.signal.org")}) as service:
+        body = {"recipients": [cast.ECHO], "text": "x"}
+        once = await service.post("/api/v2/messages", body | {"expires_in": 0})
+        assert (once.json["type"], len(service.asked())) == ("urn:signal-courier:problem:signal-unreachable", 1)
+        preferred = await service.post("/api/v2/messages", body | {"expires_in": 3600}, Prefer="respond-async")
+        assert (preferred.status, (await service.get(f"/api/v2/messages/{preferred.json['id']}")).json["state"] in ("queued", "sending")) == (202, True)
+        given_up = await service.post("/api/v2/messages", body | {"recipients": [cast.POLLY], "expires_in": 1})
+        assert given_up.json["type"] == "urn:signal-courier:problem:signal-unreachable"
+        assert (await service.get(f"/api/v2/messages/{given_up.json['message']}")).json["state"] == "expired"
+        service.daemon.on("send", {"timestamp": 1700000000123, "results": []})
+        sent = await service.post("/api/v2/messages", body | {"recipients": [cast.SECOND], "expires_in": 3600})
+        assert (sent.status, sent.json["timestamp"]) == (201, 1700000000123)
