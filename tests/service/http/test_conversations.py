@@ -52,6 +52,17 @@ async def test_person_is_reached_by_username(service: Service, method: str, path
 
 
 @pytest.mark.parametrize("method,path,body,command", ROUTES)
+@pytest.mark.parametrize("recipient", ["group.x!!", "group.!!!!!!!!!!!!"])
+async def test_a_broken_group_is_refused_in_upstreams_words(
+    service: Service, method: str, path: str, body: dict[str, object], command: str, recipient: str
+) -> None:
+    reply = await service.request(method, f"{path}/{ANN}", {"recipient": recipient, **body})
+    wording = "Invalid group id" if command in ("sendTyping", "sendReaction") else f"Invalid identifier {recipient}"
+    assert (reply.status, reply.error) == (400, wording)
+    assert service.asked(command) == []
+
+
+@pytest.mark.parametrize("method,path,body,command", ROUTES)
 async def test_missing_target_is_refused_by_name(service: Service, method: str, path: str, body: dict[str, object], command: str) -> None:
     reply = await service.request(method, f"{path}/{ANN}", body)
     assert (reply.status, reply.error) == (400, "Couldn't process request - recipient missing")

@@ -295,7 +295,8 @@ class TestOlderRoutes:
         assert "attachment" not in service.calls[-1][1]
 
     async def test_v1_group_stands_alone(self, service: Service) -> None:
-        assert (await service.post("/v1/send", to(GROUP_ID, GROUP_ID, is_group=True))).status == 400
+        reply = await service.post("/v1/send", to(GROUP_ID, GROUP_ID, is_group=True))
+        assert (reply.status, reply.error) == (400, "More than one recipient is currently not allowed")
         assert (await service.post("/v1/send", to(is_group=True))).error == "Please specify at least one recipient"
 
     @pytest.mark.parametrize(

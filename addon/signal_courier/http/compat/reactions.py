@@ -9,7 +9,7 @@ from signal_courier.access.reach import Reach
 from signal_courier.access.scopes import Scope
 from signal_courier.http.call import Call
 from signal_courier.http.compat.dialects import TimestampNumber, reaction_answer
-from signal_courier.http.compat.targets import missing, one_recipient, person
+from signal_courier.http.compat.targets import INVALID_GROUP, missing, one_recipient, person
 from signal_courier.http.routing import Answer, RouteTable
 from signal_courier.model.integers import Int64
 from signal_courier.model.messages import Reaction
@@ -63,7 +63,7 @@ async def remove_reaction(call: Call[ReactionBody, None]) -> web.StreamResponse:
 
 async def _react(call: Call[ReactionBody, None], *, remove: bool) -> web.StreamResponse:
     body = call.body
-    recipient = one_recipient(body.recipient, body.group_id, body.groupid)
+    recipient = one_recipient(body.recipient, body.group_id, body.groupid, bad_group=INVALID_GROUP)
     call.check_recipients([recipient])
     emoji = body.reaction or (_DEFAULT if remove else None)
     if not emoji:

@@ -158,7 +158,7 @@ async def send_v1(call: Call[SendMessageV1, None]) -> web.StreamResponse:
         if not ids:
             raise InvalidValue("recipients", "Please specify at least one recipient")
         if len(ids) > 1:
-            raise InvalidValue("recipients", "recipients: a group stands alone")
+            raise InvalidValue("recipients", "More than one recipient is currently not allowed")
         recipients: list[Recipient] = [parse_group_id(ids[0], field="recipients")]
     else:
         recipients = all_recipients(body.recipients, body.recipient, missing="Please specify at least one recipient")

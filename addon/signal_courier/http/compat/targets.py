@@ -6,6 +6,7 @@ from signal_courier.model.errors import InvalidValue
 from signal_courier.model.recipients import GroupId, Recipient, parse_group_id, parse_recipient
 
 NO_RECIPIENT = "Couldn't process request - please provide at least one recipient"
+INVALID_GROUP = "Invalid group id"
 
 
 def all_recipients(
@@ -20,14 +21,22 @@ def all_recipients(
     return found
 
 
-def one_recipient(recipient: str | None, *groups: str | None) -> Recipient:
-    """The conversation that something happens in; a group's own field wins over `recipient`. Raises `InvalidValue`."""
+def one_recipient(recipient: str | None, *groups: str | None, bad_group: str | None = None) -> Recipient:
+    """The conversation that something happens in; a group's own field wins over `recipient`. Raises `InvalidValue`.
+
+    `bad_group`: what is said of a recipient that begins like the id of a group and is none; upstream's routes do not agree on it.
+    """
     for group in groups:
         if group:
             return parse_group_id(group, field="group_id")
     if not recipient:
         raise missing("recipient")
-    return parse_recipient(recipient)
+    try:
+        return parse_recipient(recipient)
+    except InvalidValue:
+        if bad_group is None or not recipient.startswith("group."):
+            raise
+        raise InvalidValue("recipient", bad_group) from None
 
 
 def person(text: str | None, field: str) -> Recipient:

@@ -9,7 +9,7 @@ from signal_courier.access.reach import Reach
 from signal_courier.access.scopes import Scope
 from signal_courier.http.answers import empty
 from signal_courier.http.call import Call
-from signal_courier.http.compat.targets import one_recipient
+from signal_courier.http.compat.targets import INVALID_GROUP, one_recipient
 from signal_courier.http.routing import Answer, RouteTable
 from signal_courier.model.messages import Typing
 
@@ -50,7 +50,7 @@ async def stop_typing(call: Call[TypingIndicator, None]) -> web.StreamResponse:
 
 
 async def _show(call: Call[TypingIndicator, None], what: Typing) -> web.StreamResponse:
-    recipient = one_recipient(call.body.recipient, call.body.group_id)
+    recipient = one_recipient(call.body.recipient, call.body.group_id, bad_group=INVALID_GROUP)
     call.check_recipients([recipient])
     await call.send(call.account, [recipient], what)
     return empty()
