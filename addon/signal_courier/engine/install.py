@@ -15,8 +15,6 @@ import sys
 import tempfile
 import threading
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -177,6 +175,9 @@ def _workspace(folder: Path) -> Iterator[Path]:
 
 
 def _from_github(wanted: Distribution, folder: Path, say: Say) -> Path:
+    import urllib.error  # noqa: PLC0415  # only who installs needs it
+    import urllib.request  # noqa: PLC0415
+
     name = f"signal-cli-{wanted.version}.tar.gz"
     archive = folder / name
     say(f"Downloading signal-cli {wanted.version} from GitHub …")

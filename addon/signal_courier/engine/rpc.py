@@ -261,7 +261,7 @@ class RpcConnection(asyncio.BufferedProtocol):
         if self._peeking is None:
             return self._space
         try:
-            data = self._peeking.recv(_READ_SIZE, socket.MSG_PEEK)
+            data = bytes(self._space[: self._peeking.recv_into(self._space, 0, socket.MSG_PEEK)])
         except OSError:  # asyncio meets the same when it reads
             return self._space
         if not data:

@@ -5,23 +5,25 @@ consistent copies. Restoring unpacks beside the place first, checks, and only th
 """
 
 import contextlib
-import gzip
 import io
 import json
 import os
 import shutil
-import tarfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO, Final, cast
+from typing import TYPE_CHECKING, BinaryIO, Final, cast
 
 from signal_courier import __version__
 from signal_courier.messaging import sealing
 from signal_courier.messaging.swapping import Swap, finish, is_begun, swap
 from signal_courier.store.copying import SIDES, check_database, copy_database, held, is_database
 from signal_courier.store.errors import StoreError, StoreInUse
+
+if TYPE_CHECKING:
+    import gzip
+    import tarfile
 
 _OURS, _ENGINE, _MANIFEST = "courier", "signal-cli", "manifest.json"
 _FORMAT: Final = 1
@@ -68,6 +70,9 @@ def back_up(places: Places, target: Path, *, passphrase: str | None = None, atta
     Raises:
         BackupError: There is no space, or something cannot be read.
     """
+    import gzip  # noqa: PLC0415  # here and below: half a MiB that only a backup needs
+    import tarfile  # noqa: PLC0415
+
     part = target.with_name(f"{target.name}.part")
     try:
         with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
@@ -110,6 +115,8 @@ def finish_restore(places: Places) -> bool:
 
 
 def _restore(places: Places, source: Path, passphrase: str | None, *, replace: bool) -> list[Path]:
+    import tarfile  # noqa: PLC0415
+
     for folder, nested in ((places.data_dir, places.nested), (places.config_dir, places.data_dir)):
         if not replace and _has_data(folder, nested):
             raise BackupError(f"{folder} holds data already; --replace puts it aside")
@@ -194,7 +201,9 @@ def _undisturbed(places: Places) -> Iterator[None]:
 # -- packing
 
 
-def _archive(places: Places, target: gzip.GzipFile, scratch: Path, *, attachments: bool) -> None:
+def _archive(places: Places, target: "gzip.GzipFile", scratch: Path, *, attachments: bool) -> None:
+    import tarfile  # noqa: PLC0415
+
     with tarfile.open(fileobj=target, mode="w|", format=tarfile.PAX_FORMAT) as archive:
         manifest = {"format": _FORMAT, "version": __version__, "created": int(time.time()), "attachments": attachments}
         _add_bytes(archive, _MANIFEST, json.dumps(manifest).encode())
@@ -206,7 +215,7 @@ def _archive(places: Places, target: gzip.GzipFile, scratch: Path, *, attachment
                 _add(archive, f"{base}/{file.relative_to(folder).as_posix()}", file, scratch)
 
 
-def _add(archive: tarfile.TarFile, name: str, file: Path, scratch: Path) -> None:
+def _add(archive: "tarfile.TarFile", name: str, file: Path, scratch: Path) -> None:
     try:
         _copy(file, scratch)  # what is in use may grow or vanish while it is read
         archive.add(scratch, name, recursive=False, filter=_anonymous)
@@ -225,14 +234,16 @@ def _copy(file: Path, target: Path) -> None:
         os.utime(target, ns=(facts.st_atime_ns, facts.st_mtime_ns))  # by which old attachments are known
 
 
-def _anonymous(entry: tarfile.TarInfo) -> tarfile.TarInfo:
+def _anonymous(entry: "tarfile.TarInfo") -> "tarfile.TarInfo":
     entry.uid = entry.gid = 0
     entry.uname = entry.gname = ""
     entry.mode = 0o600
     return entry
 
 
-def _add_bytes(archive: tarfile.TarFile, name: str, content: bytes) -> None:
+def _add_bytes(archive: "tarfile.TarFile", name: str, content: bytes) -> None:
+    import tarfile  # noqa: PLC0415
+
     entry = _anonymous(tarfile.TarInfo(name))
     entry.size, entry.mtime = len(content), int(time.time())
     archive.addfile(entry, io.BytesIO(content))
@@ -259,6 +270,9 @@ def _files(folder: Path, left_out: frozenset[str] = frozenset(), nested: Path | 
 
 
 def _unpack(source: Path, target: Path, passphrase: str | None) -> None:
+    import gzip  # noqa: PLC0415
+    import tarfile  # noqa: PLC0415
+
     with source.open("rb") as file:
         head = file.read(len(sealing.MAGIC))
         stream: BinaryIO = file

@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
+import msgspec
+
 from signal_courier.engine.answers import SendAnswer
 from signal_courier.engine.errors import EngineError
 from signal_courier.messaging import outbox_content
@@ -54,10 +56,7 @@ class History:
         self._writing = asyncio.Lock()
 
     def add(self, account: str, recipients: Sequence[Recipient], what: Sendable, end: Outcome | EngineError) -> int | None:
-        """Note what became of a send; gives the message's number. Signs of typing and receipts are no history, and have none.
-
-        The rows are made at once: they are small, and what they are made of need not be kept for long.
-        """
+        """Note what became of a send; gives the message's number. Signs of typing and receipts are no history, and have none."""
         self._pace.note(account, time.monotonic())
         if isinstance(what, _PASSING):
             return None
@@ -123,18 +122,19 @@ class _Waiting:
         return self.plain.size + self.rows_size
 
     def take(self, account: str, to: Sequence[Recipient], what: Sendable, end: Outcome | EngineError, number: int, now: int) -> None:
-        """Make the rows of a message."""
+        """Take a message in. Nothing of what it is made of is kept."""
         self.count += 1
         if isinstance(end, Outcome) and len(to) == 1 and len(results := end.sent[0].results) == 1:
             (result,) = results
             if result.type == SUCCESS and result.group_id is None:  # nearly always
-                shown, kind, target = _content_of(what)
                 address = result.recipient_address
                 uuid, phone = (address.uuid, address.number) if address is not None else (None, None)
-                self.plain.add(
-                    number, account, kind, outbox_content.encode(shown), target, now,
-                    recipient=str(to[0]), uuid=uuid, phone=phone, timestamp=end.sent[0].timestamp,
-                )  # fmt: skip
+                if isinstance(what, Message) and what.edit_timestamp is None and not what.attachments and what.preview is None:
+                    self.plain.add(number, account, "message", what, now, None, str(to[0]), uuid, phone, end.sent[0].timestamp)
+                else:
+                    content = msgspec.Raw(outbox_content.encode(outbox_content.named(what)))
+                    kind, target = outbox_content.kind_of(what), outbox_content.target_in(what)
+                    self.plain.add(number, account, kind, content, now, target, str(to[0]), uuid, phone, end.sent[0].timestamp)
                 return
         message = Outgoing(number, account, outbox_content.named(what), now, None, False, new_entries(to, DeliveryState.SENDING, now), 1)
         apply_end(message, end, now)
@@ -156,13 +156,6 @@ class _Waiting:
         yield from self.plain.names()
         accounts = {message.number: message.account for message in self.messages}
         yield from ((accounts[row.message], row.timestamp) for row in self.recipients if row.timestamp is not None)
-
-
-def _content_of(what: Sendable) -> tuple[Sendable, str, int | None]:
-    """What is shown of it, its kind, and the message that it changes."""
-    if isinstance(what, Message) and what.edit_timestamp is None and not what.attachments and what.preview is None:  # nearly always
-        return what, "message", None
-    return outbox_content.named(what), outbox_content.kind_of(what), outbox_content.target_in(what)
 
 
 def apply_end(message: Outgoing, end: Outcome | EngineError, now: int) -> None:

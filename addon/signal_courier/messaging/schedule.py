@@ -8,8 +8,6 @@ import logging
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 
-from cronsim import CronSim
-
 from signal_courier.engine.errors import EngineError
 
 _LOGGER = logging.getLogger(__name__)
@@ -33,6 +31,8 @@ class ReceiveSchedule:
 
     async def run(self) -> None:
         """Fetch at every due time, for ever; a due time that passes during a fetch is not made up for."""
+        from cronsim import CronSim  # noqa: PLC0415  # almost a MiB, and few have a schedule
+
         while True:
             await self._sleep_until(next(CronSim(self._expression, self._now())))
             try:
