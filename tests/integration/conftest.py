@@ -56,7 +56,7 @@ def courier(host: HostProcess, tmp_path: Path) -> Courier:
 
 
 @pytest.fixture
-def config_entry(hass: HomeAssistant, courier: Courier) -> MockConfigEntry:
+async def config_entry(hass: HomeAssistant, courier: Courier) -> AsyncIterator[MockConfigEntry]:
     """The entry of HOME with two conversations, Echo Hill and the group Demo; in Home Assistant, but not set up."""
     entry = MockConfigEntry(
         domain=DOMAIN,
@@ -69,7 +69,11 @@ def config_entry(hass: HomeAssistant, courier: Courier) -> MockConfigEntry:
         ],
     )
     entry.add_to_hass(hass)
-    return entry
+    yield entry
+    await wait_for(lambda: entry.state not in (ConfigEntryState.SETUP_IN_PROGRESS, ConfigEntryState.UNLOAD_IN_PROGRESS))
+    if entry.state.recoverable and hass.config_entries.async_get_entry(entry.entry_id) is not None:
+        await hass.config_entries.async_unload(entry.entry_id)
+    _forget_heartbeats()
 
 
 def conversation_subentry(conversation_id: str, name: str, kind: str) -> dict:
@@ -86,7 +90,7 @@ type Setup = Callable[[], Awaitable[MockConfigEntry]]
 
 
 @pytest.fixture
-async def setup_integration(hass: HomeAssistant, config_entry: MockConfigEntry) -> AsyncIterator[Setup]:
+async def setup_integration(hass: HomeAssistant, config_entry: MockConfigEntry) -> Setup:
     """Sets the entry up when it is called, waits until events flow, and gives the entry."""
 
     async def set_up() -> MockConfigEntry:
@@ -95,10 +99,7 @@ async def setup_integration(hass: HomeAssistant, config_entry: MockConfigEntry) 
         await hass.async_block_till_done()
         return config_entry
 
-    yield set_up
-    if config_entry.state.recoverable and hass.config_entries.async_get_entry(config_entry.entry_id) is not None:
-        await hass.config_entries.async_unload(config_entry.entry_id)
-    _forget_heartbeats()
+    return set_up
 
 
 def _forget_heartbeats() -> None:

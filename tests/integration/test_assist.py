@@ -9,7 +9,7 @@ from homeassistant.helpers import intent
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
 from homeassistant.setup import async_setup_component
 
-from custom_components.signal_courier.assist.text import LONGEST, markdown_as_styles, pieces, spoken
+from custom_components.signal_courier.assist.text import LONGEST, async_text, markdown_as_styles, pieces, spoken
 from custom_components.signal_courier.client import SignalCourierClient
 from custom_components.signal_courier.const import (
     CONF_ALLOWED_SENDERS,
@@ -315,6 +315,10 @@ async def unread(hass: HomeAssistant) -> bool:
 
 
 # -- texts
+
+
+async def test_a_text_that_no_language_has_is_its_name(hass: HomeAssistant):
+    assert await async_text(hass, "de", "no_such_text") == "no_such_text"
 
 
 def test_markdown_becomes_what_signal_can_show():
