@@ -1,7 +1,8 @@
 """Tokens: made, kept as keyed hashes, recognised.
 
 All tokens are in memory by their hash, so that recognising one is a hash and a look into a dict; what tells a right token from a wrong one
-by time is the hash under a secret key, which says nothing about the token. Uses are counted in memory and written now and then.
+by time is the hash under a secret key, which says nothing about the token. A right one that has been recognised is found by itself until any
+token changes (by Python's own hash, which is keyed anew in each process). Uses are counted in memory and written now and then.
 """
 
 import asyncio
@@ -34,6 +35,8 @@ _SECRET_BYTES = 32
 _KEY_BYTES = 32
 _LOOK = 1.0
 """Seconds between looks for what the command line did."""
+_RECOGNISED = 256
+"""Tokens that are known again without hashing them; none of them outlives a change of any token."""
 _WRITE_USES = 10.0
 """Seconds between writes of the uses."""
 _REMEMBER_MS = 90 * 86_400_000
@@ -210,6 +213,7 @@ class Tokens:
         self._key = b""
         self._live: dict[bytes, _Live] = {}
         self._by_id: dict[str, _Live] = {}
+        self._recognised: dict[str, _Live] = {}
         self._tokens: dict[str, Token] = {}
         self._revision = -1
         self._footprint = (0, 0)
@@ -240,11 +244,15 @@ class Tokens:
 
     def find(self, secret: str) -> Caller | None:
         """Whose token that is; `None` where it is nobody's (any more). Counts as a use."""
-        hasher = self._hash.copy()
-        hasher.update(secret.encode(errors="surrogatepass"))
-        live = self._live.get(hasher.digest())
+        live = self._recognised.get(secret)
         if live is None:
-            return None
+            hasher = self._hash.copy()
+            hasher.update(secret.encode(errors="surrogatepass"))
+            live = self._live.get(hasher.digest())
+            if live is None:
+                return None
+            if len(self._recognised) < _RECOGNISED:
+                self._recognised[secret] = live
         now = time.time()
         if live.expires <= now:
             return None
@@ -333,7 +341,7 @@ class Tokens:
             before = {id_: live for id_, live in self._by_id.items() if live.expires > time.time()}
             self._revision = state.revision
             self._tokens = {row.id: token_of(row) for row in state.rows}
-            self._live, self._by_id = {}, {}
+            self._live, self._by_id, self._recognised = {}, {}, {}
             for row in state.rows:
                 if row.revoked_at is not None:
                     continue
