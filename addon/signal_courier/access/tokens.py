@@ -1,8 +1,8 @@
 """Tokens: made, kept as keyed hashes, recognised.
 
 All tokens are in memory by their hash, so that recognising one is a hash and a look into a dict; what tells a right token from a wrong one
-by time is the hash under a secret key, which says nothing about the token. A right one that has been recognised is found by itself until any
-token changes (by Python's own hash, which is keyed anew in each process). Uses are counted in memory and written now and then.
+by time is the hash under a secret key, which says nothing about the token. A right one that has been recognised is found by itself until
+any token changes (by Python's own hash, which is keyed anew in each process). Uses are counted in memory and written now and then.
 """
 
 import asyncio
