@@ -46,7 +46,7 @@ TABLES: Sequence[Iterable[Route]] = (
     stories.routes,
     calls.routes,
     attachments.routes,
-    groups.routes,
+    *groups.TABLES,
     contacts.routes,
     identities.routes,
     search.routes,
