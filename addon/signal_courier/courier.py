@@ -19,32 +19,32 @@ from signal_courier.engine.base import Engine
 from signal_courier.engine.commands import Commands
 from signal_courier.engine.daemon import EngineOptions, SignalCli
 from signal_courier.http import tables
-from signal_courier.http.announcing import Announcer
 from signal_courier.http.descriptors import quieted
-from signal_courier.http.server import HttpServer
 from signal_courier.http.services import Services
+from signal_courier.http.serving.announcing import Announcer
+from signal_courier.http.serving.server import HttpServer
 from signal_courier.http.web import swagger
 from signal_courier.messaging.account_states import AccountStates
 from signal_courier.messaging.accounts import Accounts
 from signal_courier.messaging.backup import Places, finish_restore
 from signal_courier.messaging.conversation_history import ConversationHistory
 from signal_courier.messaging.conversations import Conversations
-from signal_courier.messaging.delivery import Delivery
-from signal_courier.messaging.device_links import DeviceLinks
-from signal_courier.messaging.fetching import Fetcher
 from signal_courier.messaging.figures import Figures
-from signal_courier.messaging.link_sessions import LinkSessions
-from signal_courier.messaging.linking import Linking
-from signal_courier.messaging.outbox import Outbox, OutboxOptions, status_event
-from signal_courier.messaging.outbox_content import KeptFiles
-from signal_courier.messaging.outbox_queue import QueueOptions
-from signal_courier.messaging.received import ReceivedFiles
-from signal_courier.messaging.receiving import Receiving, ReceivingOptions
-from signal_courier.messaging.registration import Registration
-from signal_courier.messaging.registrations import Registrations
-from signal_courier.messaging.staging import Staging
+from signal_courier.messaging.files.fetching import Fetcher
+from signal_courier.messaging.files.received import ReceivedFiles
+from signal_courier.messaging.files.staging import Staging
+from signal_courier.messaging.files.uploads import Uploads
+from signal_courier.messaging.joining.device_links import DeviceLinks
+from signal_courier.messaging.joining.link_sessions import LinkSessions
+from signal_courier.messaging.joining.linking import Linking
+from signal_courier.messaging.joining.registration import Registration
+from signal_courier.messaging.joining.registrations import Registrations
+from signal_courier.messaging.receiving.reception import Receiving, ReceivingOptions
+from signal_courier.messaging.sending.content import KeptFiles
+from signal_courier.messaging.sending.delivery import Delivery
+from signal_courier.messaging.sending.outbox import Outbox, OutboxOptions, status_event
+from signal_courier.messaging.sending.queue import QueueOptions
 from signal_courier.messaging.trust import TrustPolicy
-from signal_courier.messaging.uploads import Uploads
 from signal_courier.messaging.webhooks.bodies import Bodies
 from signal_courier.messaging.webhooks.endpoint import Means
 from signal_courier.messaging.webhooks.posting import Poster

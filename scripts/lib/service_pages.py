@@ -12,7 +12,8 @@ from typing import Any, Final
 
 from signal_courier import settings
 from signal_courier.app.options import OPTIONS
-from signal_courier.http import openapi, tables
+from signal_courier.http import tables
+from signal_courier.http.description import openapi
 from signal_courier.http.routing import Route
 
 type Texts = Mapping[str, Any]

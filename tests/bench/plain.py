@@ -16,11 +16,12 @@ from aiohttp import web
 from signal_courier import settings
 from signal_courier.access.caller import LOOPBACK
 from signal_courier.courier import Courier
-from signal_courier.http import bodies, tables
+from signal_courier.http import tables
 from signal_courier.http.call import Call
-from signal_courier.http.server import HttpServer, _Visit
-from signal_courier.messaging.delivery import Delivery, Outcome
-from signal_courier.messaging.outbox import Outbox, Terms
+from signal_courier.http.decoding import bodies
+from signal_courier.http.serving.server import HttpServer, _Visit
+from signal_courier.messaging.sending.delivery import Delivery, Outcome
+from signal_courier.messaging.sending.outbox import Outbox, Terms
 from signal_courier.model.messages import Sendable
 from signal_courier.model.recipients import Recipient
 

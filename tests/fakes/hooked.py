@@ -13,7 +13,7 @@ from aiohttp import web
 
 from signal_courier.engine.envelopes import EnvelopeReader
 from signal_courier.messaging.clock import GuardedClock
-from signal_courier.messaging.events import EventLog
+from signal_courier.messaging.receiving.events import EventLog
 from signal_courier.messaging.webhooks.bodies import Bodies
 from signal_courier.messaging.webhooks.endpoint import Endpoint, Means
 from signal_courier.messaging.webhooks.posting import Poster

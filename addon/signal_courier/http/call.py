@@ -10,8 +10,8 @@ from aiohttp import web
 from signal_courier.access.caller import Caller
 from signal_courier.http.problems import NotAllowed
 from signal_courier.http.services import Services
-from signal_courier.messaging.delivery import Outcome
-from signal_courier.messaging.outbox import Terms
+from signal_courier.messaging.sending.delivery import Outcome
+from signal_courier.messaging.sending.outbox import Terms
 from signal_courier.model.dialects import Dialect
 from signal_courier.model.errors import InvalidValue
 from signal_courier.model.messages import Sendable

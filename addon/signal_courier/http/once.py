@@ -21,7 +21,7 @@ from signal_courier.engine.errors import EngineTimeout
 from signal_courier.http.answers import json_answer
 from signal_courier.http.call import Wishes
 from signal_courier.http.routing import Match
-from signal_courier.messaging.outbox import LONGEST, Accepted, KeyReused, Outbox, Terms
+from signal_courier.messaging.sending.outbox import LONGEST, Accepted, KeyReused, Outbox, Terms
 from signal_courier.model.errors import InvalidValue
 from signal_courier.model.outbox import DAY
 from signal_courier.store.outbox import NewKey

@@ -9,7 +9,7 @@ from aiohttp import web
 
 from signal_courier.engine import errors
 from signal_courier.http.answers import json_answer, text_answer
-from signal_courier.messaging.outbox import KeyReused
+from signal_courier.messaging.sending.outbox import KeyReused
 from signal_courier.model.errors import InvalidValue, MissingThing, Overloaded, TooLarge
 from signal_courier.store.errors import StoreBusy, StoreFull
 

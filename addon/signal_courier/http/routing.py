@@ -21,8 +21,8 @@ from aiohttp import web
 from signal_courier.access.reach import Reach
 from signal_courier.access.scopes import Scope
 from signal_courier.http.call import Call
+from signal_courier.http.decoding.query import QueryReader
 from signal_courier.http.faces import Face
-from signal_courier.http.query import QueryReader
 from signal_courier.model.dialects import Dialect
 
 type Example = Mapping[str, object] | Sequence[object] | str | int | bool | None

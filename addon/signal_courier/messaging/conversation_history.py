@@ -10,8 +10,8 @@ import msgspec
 
 from signal_courier.engine.envelopes import EnvelopeReader, resolve_mentions
 from signal_courier.messaging.conversations import folded
-from signal_courier.messaging.outbox_message import from_rows, status_of
 from signal_courier.messaging.people import People
+from signal_courier.messaging.sending.message import from_rows, status_of
 from signal_courier.model import events
 from signal_courier.model.errors import InvalidValue
 from signal_courier.model.events import Event, Person

@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 
 from signal_courier.messaging.clock import GuardedClock
-from signal_courier.messaging.outbox import Outbox
+from signal_courier.messaging.sending.outbox import Outbox
 from signal_courier.store.database import Database
 from signal_courier.store.history import HistoryTable
 from signal_courier.store.service import instance_id

@@ -10,9 +10,9 @@ from aiohttp import web
 
 from signal_courier.http import tables
 from signal_courier.http.call import Call
-from signal_courier.http.openapi import _PATH_PARAMETERS
+from signal_courier.http.description.openapi import _PATH_PARAMETERS
 from signal_courier.http.routing import Route
-from signal_courier.http.server import HttpServer
+from signal_courier.http.serving.server import HttpServer
 from signal_courier.http.web import swagger
 from tests.fakes.served import ACCOUNT, Service, simulated
 

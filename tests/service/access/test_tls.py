@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from signal_courier.http.tls import Certificate
+from signal_courier.http.serving.tls import Certificate
 from signal_courier.settings import SettingError
 from tests.fakes.served import simulated
 
@@ -54,7 +54,7 @@ async def until_renewed(port: int, trusted: Path) -> None:
 
 
 async def test_a_renewed_certificate_is_served_without_a_restart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("signal_courier.http.tls.LOOK", 0.02)
+    monkeypatch.setattr("signal_courier.http.serving.tls.LOOK", 0.02)
     certificate, key = issue(tmp_path, "first")
     async with simulated(tmp_path, tls_certificate=certificate, tls_key=key, hsts=300) as service:
         port = service.courier.server.port

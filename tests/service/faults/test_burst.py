@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from signal_courier.courier import Courier
-from signal_courier.http import websocket
+from signal_courier.http.streaming import websocket
 from signal_courier.settings import Settings
 from tests.fakes.listener import Listener, frame_of
 

@@ -8,7 +8,7 @@ from zeroconf import ServiceStateChange, Zeroconf
 from zeroconf.asyncio import AsyncServiceBrowser, AsyncServiceInfo, AsyncZeroconf
 
 from signal_courier import __version__
-from signal_courier.http.announcing import SERVICE, Announcer
+from signal_courier.http.serving.announcing import SERVICE, Announcer
 from signal_courier.settings import Settings
 
 INSTANCE = "0123456789abcdef0123456789abcdef"

@@ -23,9 +23,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from signal_courier.http import problems
-from signal_courier.http.bodies import SMALL, read_body
-from signal_courier.http.json_stream import INLINE_LIMIT, STRING_LIMIT, TEXT_LIMIT, JsonStream
-from signal_courier.http.lenient import decode
+from signal_courier.http.decoding.bodies import SMALL, read_body
+from signal_courier.http.decoding.json_stream import INLINE_LIMIT, STRING_LIMIT, TEXT_LIMIT, JsonStream
+from signal_courier.http.decoding.lenient import decode
 from signal_courier.http.problems import NoSpace, UndecodableBody
 from signal_courier.model.attachments import Content, Inline, Upload, parse_attachment
 from signal_courier.model.errors import InvalidValue, TooLarge

@@ -7,8 +7,8 @@ import pytest
 from msgspec import inspect
 
 from signal_courier.http import tables
+from signal_courier.http.decoding.lenient import decode
 from signal_courier.http.faces import Face
-from signal_courier.http.lenient import decode
 from signal_courier.http.routing import Route, Router
 from signal_courier.model.integers import GREATEST, LEAST
 

@@ -12,7 +12,7 @@ import pytest
 
 from signal_courier.courier import Courier
 from signal_courier.http.native import events as events_module
-from signal_courier.messaging.watch import INTERVAL
+from signal_courier.messaging.receiving.watch import INTERVAL
 from signal_courier.model.events import EventType
 from tests.fakes.served import Reply, Service, served, simulated
 from tests.fakes.sse import EventSource

@@ -12,7 +12,7 @@ import pytest
 
 from signal_courier.access.scopes import Scope
 from signal_courier.engine.simulator import cast
-from signal_courier.http.openapi import document
+from signal_courier.http.description.openapi import document
 from signal_courier.http.tables import TABLES
 from signal_courier.model.errors import InvalidValue
 from signal_courier.model.message_ids import message_id, parse_message_id

@@ -9,7 +9,8 @@ import jsonschema_rs
 import pytest
 from schemathesis.specs.openapi import definitions
 
-from signal_courier.http import openapi, tables
+from signal_courier.http import tables
+from signal_courier.http.description import openapi
 from signal_courier.http.routing import Route
 from tests.fakes.served import Service, simulated
 

@@ -9,7 +9,7 @@ import pytest
 import zxingcpp
 from PIL import Image
 
-from signal_courier.messaging.linking import LinkState
+from signal_courier.messaging.joining.linking import LinkState
 from tests.fakes.daemon import Failure, Held
 from tests.fakes.served import Service, served, simulated
 

@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from signal_courier.courier import Courier
-from signal_courier.http import websocket
+from signal_courier.http.streaming import websocket
 from signal_courier.settings import Settings
 from tests.fakes.listener import Listener, frame_of
 from tests.fakes.served import simulated

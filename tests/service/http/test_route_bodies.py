@@ -6,8 +6,8 @@ import msgspec
 import pytest
 
 from signal_courier.http import tables
+from signal_courier.http.decoding.lenient import decode
 from signal_courier.http.faces import Face
-from signal_courier.http.lenient import decode
 from signal_courier.http.problems import UndecodableBody
 from signal_courier.http.routing import Route
 

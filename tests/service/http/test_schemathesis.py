@@ -28,7 +28,8 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from signal_courier.engine.simulator import cast
-from signal_courier.http import openapi, tables
+from signal_courier.http import tables
+from signal_courier.http.description import openapi
 from tests.fakes.served import simulated_on_a_thread
 
 EXAMPLES = int(os.environ.get("SCHEMATHESIS_EXAMPLES", "12"))

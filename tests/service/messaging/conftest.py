@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from signal_courier.engine.base import AccountState, EngineState, EngineStatus
-from signal_courier.messaging.feed import Feed
+from signal_courier.messaging.receiving.feed import Feed
 from signal_courier.store.consumers import ConsumerTable
 from signal_courier.store.database import Database
 from signal_courier.store.inbox import InboxTable

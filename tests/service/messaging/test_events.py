@@ -9,7 +9,7 @@ import pytest
 
 from signal_courier.engine.envelopes import EnvelopeReader
 from signal_courier.messaging.clock import GuardedClock
-from signal_courier.messaging.events import TAIL_ENTRIES, EventLog, Stretch
+from signal_courier.messaging.receiving.events import TAIL_ENTRIES, EventLog, Stretch
 from signal_courier.model.events import EngineChange, Event, EventFilter, EventType, Person
 from signal_courier.store.database import Database
 from signal_courier.store.events import EventTable

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from signal_courier.messaging.feed import Batch, Feed, FellBehind
+from signal_courier.messaging.receiving.feed import Batch, Feed, FellBehind
 from signal_courier.store.inbox import InboxTable, NewEnvelope
 
 ANN, BEN = "+4915100000001", "+4915100000002"

@@ -9,8 +9,8 @@ import pytest
 
 from signal_courier.engine.base import AlreadyStored
 from signal_courier.messaging.clock import GuardedClock
-from signal_courier.messaging.feed import Feed
-from signal_courier.messaging.inbox import Inbox, InboxLimits
+from signal_courier.messaging.receiving.feed import Feed
+from signal_courier.messaging.receiving.inbox import Inbox, InboxLimits
 from signal_courier.store.database import Database
 from signal_courier.store.inbox import InboxTable
 from tests.fakes.listener import frame_of
@@ -110,7 +110,7 @@ async def test_frames_wait_in_order_while_the_database_is_locked(inbox: Inbox, t
 async def test_where_nothing_can_be_stored_signal_keeps_its_messages_however_few_wait(
     inbox: Inbox, table: InboxTable, database: Database, tap: Tap, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("signal_courier.messaging.inbox._STUCK", 0.2)
+    monkeypatch.setattr("signal_courier.messaging.receiving.inbox._STUCK", 0.2)
     with closing(sqlite3.connect(database.path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         inbox.accept(frame_of(ANN, 1))

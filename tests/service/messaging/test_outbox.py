@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from signal_courier.messaging.outbox import Outbox
+from signal_courier.messaging.sending.outbox import Outbox
 from signal_courier.model.errors import InvalidValue, MissingThing
 from signal_courier.model.messages import Message
 from signal_courier.model.outbox import DeliveryState, MessageStatus
@@ -308,7 +308,7 @@ async def test_what_waits_can_be_cancelled_and_what_failed_tried_again(world: Wo
 
 async def test_the_pace_of_an_account_is_kept(world: World) -> None:
     _, outbox, signal = world
-    from signal_courier.messaging.pace import Pace
+    from signal_courier.messaging.sending.pace import Pace
 
     outbox._queue.pace = Pace(120)
     outbox._queue.pace._left[ANN] = (2.0, asyncio.get_running_loop().time())

@@ -2,8 +2,8 @@
 
 import gc
 
-from signal_courier.messaging.feed import Feed
-from signal_courier.messaging.quiet import Quiet, resident, trim
+from signal_courier.messaging.receiving.feed import Feed
+from signal_courier.messaging.receiving.quiet import Quiet, resident, trim
 from signal_courier.store.inbox import InboxTable, NewEnvelope
 
 ANN = "+4915100000001"

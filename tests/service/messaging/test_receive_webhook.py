@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager
 import pytest
 from aiohttp import web
 
-from signal_courier.messaging.feed import Feed
-from signal_courier.messaging.receive_webhook import NAME, ReceiveWebhook
+from signal_courier.messaging.receiving.feed import Feed
+from signal_courier.messaging.receiving.receive_webhook import NAME, ReceiveWebhook
 from signal_courier.store.consumers import ConsumerTable
 from signal_courier.store.inbox import InboxTable, NewEnvelope
 from tests.fakes.listener import frame_of

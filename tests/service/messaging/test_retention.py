@@ -5,9 +5,9 @@ import time
 from pathlib import Path
 
 from signal_courier.messaging.clock import SETTLE, GuardedClock
-from signal_courier.messaging.events import EventLog
-from signal_courier.messaging.feed import Feed
-from signal_courier.messaging.retention import AttachmentRetention, MessageRetention
+from signal_courier.messaging.receiving.events import EventLog
+from signal_courier.messaging.receiving.feed import Feed
+from signal_courier.messaging.receiving.retention import AttachmentRetention, MessageRetention
 from signal_courier.store.events import EventTable
 from signal_courier.store.inbox import InboxTable, NewEnvelope
 from signal_courier.store.service import here_since

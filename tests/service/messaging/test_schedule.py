@@ -4,7 +4,7 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 from signal_courier.engine.errors import EngineUnavailable
-from signal_courier.messaging.schedule import ReceiveSchedule
+from signal_courier.messaging.receiving.schedule import ReceiveSchedule
 
 
 async def test_fetches_when_due_and_again_after_a_failure() -> None:

@@ -9,11 +9,11 @@ from signal_courier.access.reach import Reach
 from signal_courier.access.scopes import Scope
 from signal_courier.http.answers import content, empty, json_answer
 from signal_courier.http.call import Call
+from signal_courier.http.decoding.uploads import keep_upload
 from signal_courier.http.files import SAFE, file_answer
 from signal_courier.http.problems import Problem
 from signal_courier.http.routing import Answer, RouteTable
-from signal_courier.http.uploads import keep_upload
-from signal_courier.messaging.uploads import KeptUpload
+from signal_courier.messaging.files.uploads import KeptUpload
 from signal_courier.model.attachments import HEAD
 from signal_courier.model.media import media_type
 

@@ -7,7 +7,7 @@ from aiohttp import web
 
 from signal_courier.engine.errors import SendResult
 from signal_courier.http.answers import empty, json_answer
-from signal_courier.messaging.delivery import SUCCESS, Failure, Outcome, Sent, Target
+from signal_courier.messaging.sending.delivery import SUCCESS, Failure, Outcome, Sent, Target
 from signal_courier.model.dialects import Dialect
 
 

@@ -10,9 +10,9 @@ from signal_courier.access.scopes import Scope
 from signal_courier.http.answers import content, json_answer
 from signal_courier.http.call import Call
 from signal_courier.http.compat.examples import DEVICE_LINK, refusal
-from signal_courier.http.query import Refusal
+from signal_courier.http.decoding.query import Refusal
 from signal_courier.http.routing import Answer, RouteTable
-from signal_courier.messaging import qr
+from signal_courier.messaging.joining import qr
 from signal_courier.model.errors import InvalidValue
 
 routes = RouteTable("Devices")

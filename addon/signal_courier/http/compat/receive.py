@@ -11,9 +11,9 @@ from signal_courier.access.scopes import Scope
 from signal_courier.http.answers import json_bytes
 from signal_courier.http.call import Call
 from signal_courier.http.routing import Answer, RouteTable
-from signal_courier.http.websocket import ListeningSocket, Sender, Stalled, is_upgrade, text_frames
-from signal_courier.messaging.feed import Batch, FellBehind
-from signal_courier.messaging.receiving import Receiving
+from signal_courier.http.streaming.websocket import ListeningSocket, Sender, Stalled, is_upgrade, text_frames
+from signal_courier.messaging.receiving.feed import Batch, FellBehind
+from signal_courier.messaging.receiving.reception import Receiving
 from signal_courier.model.errors import InvalidValue
 from signal_courier.store.errors import StoreError
 

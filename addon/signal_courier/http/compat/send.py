@@ -14,8 +14,8 @@ from signal_courier.http.compat.dialects import SEND_EXAMPLE, SENT_OBJECT_EXAMPL
 from signal_courier.http.compat.targets import all_recipients
 from signal_courier.http.problems import Problem, rate_limited
 from signal_courier.http.routing import Answer, RouteTable
-from signal_courier.messaging.delivery import Outcome
-from signal_courier.messaging.staging import Stage
+from signal_courier.messaging.files.staging import Stage
+from signal_courier.messaging.sending.delivery import Outcome
 from signal_courier.model.attachments import Content, Inline
 from signal_courier.model.errors import InvalidValue
 from signal_courier.model.integers import Int64

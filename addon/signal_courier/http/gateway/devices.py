@@ -19,8 +19,8 @@ from signal_courier.http.gateway.common import DEVICE, SIGNAL, DeviceId, Gateway
 from signal_courier.http.gateway.problems import QR_PATH, Refusal
 from signal_courier.http.problems import NotAllowed
 from signal_courier.http.routing import Answer, RouteTable
-from signal_courier.http.websocket import ListeningSocket
-from signal_courier.messaging.device_links import LinkFailed
+from signal_courier.http.streaming.websocket import ListeningSocket
+from signal_courier.messaging.joining.device_links import LinkFailed
 from signal_courier.model.errors import InvalidValue, MissingThing
 
 routes = RouteTable("Gateway", face=Face.GATEWAY)

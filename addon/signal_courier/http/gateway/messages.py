@@ -19,7 +19,7 @@ from signal_courier.http.faces import Face
 from signal_courier.http.gateway.common import SIGNAL, Platform, account_of, check_platform, trouble
 from signal_courier.http.gateway.problems import Refusal
 from signal_courier.http.routing import Answer, RouteTable
-from signal_courier.messaging.outbox import Accepted, Terms
+from signal_courier.messaging.sending.outbox import Accepted, Terms
 from signal_courier.model.attachments import Content, Upload
 from signal_courier.model.errors import InvalidValue
 from signal_courier.model.message_ids import parse_message_id

@@ -11,13 +11,13 @@ from signal_courier.access.reach import Reach
 from signal_courier.access.scopes import Scope
 from signal_courier.http.answers import content, empty, json_answer
 from signal_courier.http.call import Call
+from signal_courier.http.decoding.uploads import keep_upload
 from signal_courier.http.faces import Face
 from signal_courier.http.files import SAFE, disposition, file_answer
 from signal_courier.http.native.common import MISSING, trouble
 from signal_courier.http.routing import Answer, RouteTable
-from signal_courier.http.uploads import keep_upload
-from signal_courier.messaging.received import is_plain_file
-from signal_courier.messaging.staging import Staging
+from signal_courier.messaging.files.received import is_plain_file
+from signal_courier.messaging.files.staging import Staging
 from signal_courier.model.attachments import HEAD
 from signal_courier.model.errors import InvalidValue, MissingThing
 from signal_courier.model.media import media_type

@@ -12,7 +12,7 @@ from signal_courier.http.call import Call
 from signal_courier.http.faces import Face
 from signal_courier.http.native.problems import MEDIA
 from signal_courier.http.routing import Answer, RouteTable
-from signal_courier.messaging.consumers import Consumer
+from signal_courier.messaging.receiving.consumers import Consumer
 from signal_courier.model.errors import MissingThing
 from signal_courier.model.integers import Int64
 

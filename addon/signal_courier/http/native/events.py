@@ -16,10 +16,10 @@ from signal_courier.http.answers import json_bytes
 from signal_courier.http.call import Call
 from signal_courier.http.faces import Face
 from signal_courier.http.routing import Answer, RouteTable
-from signal_courier.http.sse import KEEP_ALIVE, EventStream
-from signal_courier.http.websocket import ListeningSocket, Stalled, is_upgrade, text_frames
-from signal_courier.messaging.consumers import Consumers
-from signal_courier.messaging.events import Entry, EventLog, Stretch
+from signal_courier.http.streaming.sse import KEEP_ALIVE, EventStream
+from signal_courier.http.streaming.websocket import ListeningSocket, Stalled, is_upgrade, text_frames
+from signal_courier.messaging.receiving.consumers import Consumers
+from signal_courier.messaging.receiving.events import Entry, EventLog, Stretch
 from signal_courier.model.errors import InvalidValue
 from signal_courier.model.events import Event, EventFilter, EventType, conversation_key
 from signal_courier.model.recipients import parse_number, parse_recipient

@@ -13,9 +13,9 @@ from signal_courier.http.faces import Face
 from signal_courier.http.native.common import ACCOUNT, MISSING, trouble
 from signal_courier.http.native.problems import ProblemDetails, ProblemFound, problem
 from signal_courier.http.routing import Answer, RouteTable
-from signal_courier.messaging import qr
-from signal_courier.messaging.link_sessions import LinkSession
-from signal_courier.messaging.linking import LinkState
+from signal_courier.messaging.joining import qr
+from signal_courier.messaging.joining.link_sessions import LinkSession
+from signal_courier.messaging.joining.linking import LinkState
 
 routes = RouteTable("Links", face=Face.NATIVE)
 

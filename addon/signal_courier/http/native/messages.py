@@ -38,7 +38,7 @@ from signal_courier.http.native.sending import (
 )
 from signal_courier.http.problems import NotAllowed
 from signal_courier.http.routing import Answer, RouteTable
-from signal_courier.messaging.staging import Stage
+from signal_courier.messaging.files.staging import Stage
 from signal_courier.model.attachments import Content
 from signal_courier.model.errors import InvalidValue, MissingThing
 from signal_courier.model.integers import Int64

@@ -24,7 +24,7 @@ from signal_courier.http.problems import (
     UndecodableBody,
     refusal_headers,
 )
-from signal_courier.messaging.outbox import KeyReused
+from signal_courier.messaging.sending.outbox import KeyReused
 from signal_courier.model.errors import InvalidValue, MissingThing, Overloaded, TooLarge
 from signal_courier.store.errors import StoreBusy, StoreFull
 

@@ -13,7 +13,7 @@ from signal_courier.http.faces import Face
 from signal_courier.http.native.common import ACCOUNT, MISSING, number_in, trouble
 from signal_courier.http.native.problems import CAPTCHA_PAGE, ProblemDetails, ProblemFound, problem
 from signal_courier.http.routing import Answer, RouteTable
-from signal_courier.messaging.registrations import CodeRejected, RegistrationState, RegistrationStatus, TooEarly
+from signal_courier.messaging.joining.registrations import CodeRejected, RegistrationState, RegistrationStatus, TooEarly
 from signal_courier.model.recipients import parse_number
 
 routes = RouteTable("Registrations", face=Face.NATIVE)

@@ -13,8 +13,8 @@ from signal_courier.http.native.common import ACCOUNT, INVALID, PERSON, PERSON_U
 from signal_courier.http.native.problems import ProblemFound, problem_of
 from signal_courier.http.once import MessageAccepted
 from signal_courier.http.routing import Answer
-from signal_courier.messaging.delivery import SUCCESS, Outcome
-from signal_courier.messaging.outbox import LONGEST, Terms
+from signal_courier.messaging.sending.delivery import SUCCESS, Outcome
+from signal_courier.messaging.sending.outbox import LONGEST, Terms
 from signal_courier.model.errors import InvalidValue
 from signal_courier.model.integers import Int64
 from signal_courier.model.messages import Sendable

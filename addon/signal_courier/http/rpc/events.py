@@ -11,10 +11,10 @@ from signal_courier.access.scopes import Scope
 from signal_courier.http.call import Call
 from signal_courier.http.problems import Problem
 from signal_courier.http.routing import Answer, RouteTable
-from signal_courier.http.sse import KEEP_ALIVE, EventStream
-from signal_courier.http.websocket import Stalled
-from signal_courier.messaging.consumers import Consumers
-from signal_courier.messaging.events import Stretch
+from signal_courier.http.streaming.sse import KEEP_ALIVE, EventStream
+from signal_courier.http.streaming.websocket import Stalled
+from signal_courier.messaging.receiving.consumers import Consumers
+from signal_courier.messaging.receiving.events import Stretch
 from signal_courier.model.errors import InvalidValue, MissingThing
 from signal_courier.model.events import EventFilter
 from signal_courier.model.recipients import from_query, parse_number

@@ -13,15 +13,15 @@ from aiohttp import web
 from signal_courier.access.reach import Reach
 from signal_courier.engine import errors
 from signal_courier.engine.base import Params
-from signal_courier.http import bodies
 from signal_courier.http.answers import empty, json_bytes, text_answer
 from signal_courier.http.call import Call, Wishes
+from signal_courier.http.decoding import bodies
 from signal_courier.http.once import KEY, checked_key
 from signal_courier.http.problems import LostBody, NotAllowed, SlowBody
 from signal_courier.http.routing import Answer, RouteTable
 from signal_courier.http.rpc import methods
 from signal_courier.http.rpc.sending import answer_of, sending_of
-from signal_courier.messaging.outbox import Terms
+from signal_courier.messaging.sending.outbox import Terms
 from signal_courier.model.errors import InvalidValue, TooLarge
 from signal_courier.model.recipients import parse_number
 

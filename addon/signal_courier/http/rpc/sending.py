@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from signal_courier.messaging.delivery import Outcome
+from signal_courier.messaging.sending.delivery import Outcome
 from signal_courier.model.errors import InvalidValue
 from signal_courier.model.integers import int64
 from signal_courier.model.messages import (

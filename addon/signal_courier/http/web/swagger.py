@@ -96,8 +96,8 @@ class _Library:
 
 
 def _make(tables: Sequence[Iterable[Route]]) -> tuple[dict[str, object], dict[str, object]]:
-    from signal_courier.http.openapi import document  # noqa: PLC0415  # who never looks never loads it
-    from signal_courier.http.swagger2 import converted  # noqa: PLC0415  # as above
+    from signal_courier.http.description.openapi import document  # noqa: PLC0415  # who never looks never loads it
+    from signal_courier.http.description.swagger2 import converted  # noqa: PLC0415  # as above
 
     openapi = document(route for table in tables for route in table)
     return _encoded(openapi), _encoded(converted(openapi))

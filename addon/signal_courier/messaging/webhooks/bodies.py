@@ -11,8 +11,8 @@ from typing import Final, Protocol
 
 import msgspec
 
-from signal_courier.messaging.events import Entry
-from signal_courier.messaging.received import check_name, is_plain_file
+from signal_courier.messaging.files.received import check_name, is_plain_file
+from signal_courier.messaging.receiving.events import Entry
 from signal_courier.model.errors import InvalidValue
 from signal_courier.model.events import Event, EventAttachment, EventType, Person
 from signal_courier.model.message_ids import message_id

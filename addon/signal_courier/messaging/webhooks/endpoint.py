@@ -19,7 +19,7 @@ from typing import Final
 
 import msgspec
 
-from signal_courier.messaging.events import Entry, EventLog
+from signal_courier.messaging.receiving.events import Entry, EventLog
 from signal_courier.messaging.webhooks.bodies import Bodies
 from signal_courier.messaging.webhooks.posting import Attempt, Poster
 from signal_courier.messaging.webhooks.schedule import pause_after

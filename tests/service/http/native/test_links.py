@@ -10,7 +10,7 @@ import pytest
 import zxingcpp
 from PIL import Image, ImageDraw
 
-from signal_courier.messaging.link_sessions import LinkSessions
+from signal_courier.messaging.joining.link_sessions import LinkSessions
 from tests.fakes.daemon import Failure, FakeDaemon, Held
 from tests.fakes.served import Service, served
 

@@ -1,0 +1,1 @@
+"""From bytes to what a route declares: bodies, forms, queries."""

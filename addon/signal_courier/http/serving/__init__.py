@@ -1,0 +1,1 @@
+"""Connections: listeners, limits, and the way of a request to its handler."""

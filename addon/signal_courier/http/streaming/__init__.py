@@ -1,0 +1,1 @@
+"""Answers that never end, to clients that may be slow or gone."""

@@ -1,0 +1,1 @@
+"""Files on their way out, and those that came in."""
