@@ -196,7 +196,7 @@ class Courier:
         self.database.hurry()
         await self.announcer.stop()
         self.receiving.release()
-        self.outbox.release()
+        self.outbox.waiting.release()
         await self.link_sessions.stop()
         await asyncio.gather(self.server.stop(), self.outbox.drain(_DRAIN))
         await self.linking.stop()

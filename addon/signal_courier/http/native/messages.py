@@ -254,7 +254,7 @@ async def get_message(call: Call[None, WaitQuery]) -> web.StreamResponse:
         raise InvalidValue("until", "until: it can be 'sent', 'delivered' or 'read'")
     status = await _status(call)
     if wait:
-        status = await call.services.outbox.wait_until(status.id, DeliveryState(until), float(wait))
+        status = await call.services.outbox.waiting.until(status.id, DeliveryState(until), float(wait))
     return json_answer(_shown(call, status))
 
 

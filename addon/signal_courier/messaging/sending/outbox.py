@@ -8,7 +8,7 @@ the disk hears of it afterwards. With an idempotency key the disk knows first, s
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -17,38 +17,33 @@ import msgspec
 
 from signal_courier.engine.base import Engine
 from signal_courier.engine.errors import (
-    Address,
     EngineError,
     EngineTimeout,
     EngineUnavailable,
     NetworkTrouble,
     RateLimited,
     Rejected,
-    SendResult,
     UntrustedIdentity,
 )
 from signal_courier.messaging.clock import GuardedClock
 from signal_courier.messaging.receiving.feed import Feed
 from signal_courier.messaging.sending.content import KeptFiles, files_of, named
-from signal_courier.messaging.sending.delivery import IDENTITY_FAILURE, SUCCESS, Delivery, Failure, Outcome, Sent, check_possible
+from signal_courier.messaging.sending.delivery import Delivery, Outcome, check_possible
 from signal_courier.messaging.sending.evidence import EARLY_MS, Copy, Evidence
 from signal_courier.messaging.sending.history import History, apply_end
 from signal_courier.messaging.sending.message import (
-    ENGINE,
-    EVERYBODY,
-    NETWORK,
     Entry,
     Outgoing,
     StoredError,
     await_approval,
     from_rows,
     new_entries,
-    parts_of,
     status_of,
-    target_of,
 )
+from signal_courier.messaging.sending.outcomes import OutcomeUnknown, outcome_of
 from signal_courier.messaging.sending.queue import Queue, QueueOptions
 from signal_courier.messaging.sending.receipts import ReceiptReader
+from signal_courier.messaging.sending.waiting import Waiting, number_of
 from signal_courier.model.errors import InvalidValue, MissingThing, Overloaded
 from signal_courier.model.events import Event, EventType, Status
 from signal_courier.model.messages import Sendable, Typing
@@ -60,11 +55,9 @@ from signal_courier.model.outbox import (
     DeliveryState,
     MessageStatus,
     Parked,
-    RecipientStatus,
     message_id,
-    message_number,
 )
-from signal_courier.model.recipients import Aci, GroupId, Number, Recipient, Username, parse_recipient
+from signal_courier.model.recipients import Recipient
 from signal_courier.store.consumers import ConsumerTable
 from signal_courier.store.database import Database
 from signal_courier.store.errors import StoreError
@@ -94,10 +87,6 @@ class Accepted(Exception):
         self.id = identifier
         self.parked = parked
         """Whether somebody has to act first."""
-
-
-class OutcomeUnknown(EngineTimeout):
-    """It is not known, and will not be, whether this message was sent."""
 
 
 class KeyReused(Exception):
@@ -168,11 +157,8 @@ class Outbox:
         self.on_status = on_status
         """Told of every committed change of a message that is durable, and of every receipt."""
         self._last = 0
-        self._done: dict[int, asyncio.Event] = {}
-        self._moved: dict[int, asyncio.Event] = {}
-        """Set, and forgotten, when a message has moved on for which somebody waits."""
-        self._watchers: dict[int, int] = {}
-        self._released = False
+        self.waiting = Waiting(self.get, lambda number: number in self._queue.messages)
+        """Those who wait for what becomes of messages."""
         self._tasks: set[asyncio.Task[None]] = set()
 
     # -- life
@@ -202,12 +188,6 @@ class Outbox:
             task = asyncio.create_task(run())
             self._tasks.add(task)
             task.add_done_callback(_report)
-
-    def release(self) -> None:
-        """Whoever waits for what becomes of a message is told now how far it is. Call before the HTTP server is stopped."""
-        self._released = True
-        for event in (*self._done.values(), *self._moved.values()):
-            event.set()
 
     async def drain(self, timeout: float) -> None:
         """Begin nothing new, and wait for the calls in flight at most so long. Call before the engine is stopped."""
@@ -248,9 +228,9 @@ class Outbox:
         status = await self.submit(account, recipients, what, expires_in=terms.expires_in, key=terms.key, awaited=terms.awaited)
         terms.message = status.id
         if terms.wait > 0:
-            status = await self.wait_until(status.id, DeliveryState.SENT, terms.wait)
+            status = await self.waiting.until(status.id, DeliveryState.SENT, terms.wait)
             if not status.state.is_open:
-                return _outcome_of(status)
+                return outcome_of(status)
         raise Accepted(status.id, parked=status.state is DeliveryState.PARKED)
 
     async def relay(
@@ -333,44 +313,6 @@ class Outbox:
         self._queue.add(message)
         return status
 
-    async def finished(self, identifier: str, timeout: float) -> MessageStatus:
-        """Wait until nothing of a message is open, at most so many seconds; gives what there is to tell then. Raises `MissingThing`."""
-        number = _number(identifier)
-        if number in self._queue.messages and not self._released:
-            event = self._done.setdefault(number, asyncio.Event())
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(event.wait(), timeout)
-        return await self.get(identifier)
-
-    async def wait_until(self, identifier: str, least: DeliveryState, timeout: float) -> MessageStatus:
-        """Wait until everybody has come so far (sent, delivered, read), or nothing more comes of it by itself, at most so many seconds.
-
-        Gives what there is to tell then: also what is parked, as somebody has to act. Raises `MissingThing`.
-        """
-        number = _number(identifier)
-        deadline = asyncio.get_running_loop().time() + timeout
-        while True:
-            moved = self._moved.setdefault(number, asyncio.Event())
-            self._watchers[number] = self._watchers.get(number, 0) + 1
-            try:
-                status = await self.get(identifier)
-                if self._released or _has_come(status, least):
-                    return status
-                async with asyncio.timeout_at(deadline):
-                    await moved.wait()
-            except TimeoutError:
-                return status
-            finally:
-                self._watchers[number] -= 1
-                if not self._watchers[number]:
-                    del self._watchers[number]
-                    self._moved.pop(number, None)
-
-    @property
-    def awaited(self) -> int:
-        """For how many messages somebody waits."""
-        return len(self._watchers)
-
     # -- looking
 
     async def noted(self) -> None:
@@ -381,7 +323,7 @@ class Outbox:
 
     async def get(self, identifier: str) -> MessageStatus:
         """What there is to tell about a message. Raises `MissingThing`."""
-        number = _number(identifier)
+        number = number_of(identifier)
         await self.noted()
         for message, rows in await self._table.get([number]):
             return status_of(message, rows)
@@ -402,7 +344,7 @@ class Outbox:
         found = await self._table.newest(
             account=account,
             conversations=list(names),
-            before=_number(before) if before is not None else None,
+            before=number_of(before) if before is not None else None,
             limit=max(1, min(limit, 1000)),
             open_only=open_only,
         )
@@ -442,7 +384,7 @@ class Outbox:
 
     async def cancel(self, identifier: str) -> MessageStatus:
         """Take back what of a message is not being sent yet. Raises `MissingThing`."""
-        await self._queue.cancel(_number(identifier))
+        await self._queue.cancel(number_of(identifier))
         return await self.get(identifier)
 
     async def retry(self, identifier: str) -> MessageStatus:
@@ -450,7 +392,7 @@ class Outbox:
 
         Raises `MissingThing`, or `InvalidValue` where there is nothing to try.
         """
-        number = _number(identifier)
+        number = number_of(identifier)
         if number in self._queue.messages:
             self._queue.hurry(number)
             return await self.get(identifier)
@@ -565,7 +507,7 @@ class Outbox:
         if message.expires_at is not None:
             raise Accepted(message_id(number))
         if message.is_open:
-            status = await self.finished(message_id(number), _PATIENCE)
+            status = await self.waiting.for_end(message_id(number), _PATIENCE)
             if status.state.is_open:
                 terms.uncertain = True
                 raise EngineTimeout("The first request with this key has not come to its end yet")
@@ -579,7 +521,7 @@ class Outbox:
                 return told.outcome
         status = status_of(message, rows)
         terms.uncertain = status.state is DeliveryState.UNKNOWN  # a receipt may tell more one day
-        return _outcome_of(status)
+        return outcome_of(status)
 
     async def _revive(self, message: Outgoing) -> None:
         now = self._clock.now_ms()
@@ -603,13 +545,12 @@ class Outbox:
         self._changed(message)
 
     def _changed(self, message: Outgoing) -> None:
-        if not message.is_open and (done := self._done.pop(message.number, None)) is not None:
-            done.set()
+        if not message.is_open:
+            self.waiting.ended(message.number)
         self._tell(_status_now(message))
 
     def _tell(self, status: MessageStatus) -> None:
-        if self._moved and (moved := self._moved.pop(message_number(status.id) or 0, None)) is not None:
-            moved.set()
+        self.waiting.moved(status.id)
         if self.on_status is not None:
             self.on_status(status)
 
@@ -691,13 +632,6 @@ _encode = msgspec.json.Encoder().encode
 _decode_end = msgspec.json.Decoder(_End).decode
 
 
-def _number(identifier: str) -> int:
-    number = message_number(identifier)
-    if number is None:
-        raise MissingThing("id", f"There is no message '{identifier}'")
-    return number
-
-
 def _status_now(message: Outgoing) -> MessageStatus:
     return status_of(message.row(), message.rows())
 
@@ -710,118 +644,11 @@ def _entry_of(row: RecipientRow) -> Entry | None:
         return None
 
 
-def _outcome_of(status: MessageStatus) -> Outcome:
-    """What a caller who waited is told, made from what is known afterwards. Raises `EngineError`."""
-    sent: list[Sent] = []
-    failures: list[Failure] = []
-    reached: dict[int, list[Entry]] = {}
-    missed: dict[bool, set[str]] = {False: set(), True: set()}
-    """Persons, and usernames, who were asked for together with others."""
-    for one in status.recipients:
-        recipient = parse_recipient(one.recipient) if one.recipient != EVERYBODY else None
-        if one.group is None and one.state.is_reached:
-            entry = Entry(0, recipient, one.recipient, one.state, one.changed_at)
-            reached.setdefault(one.timestamp or 0, []).append(entry)
-        elif not one.state.is_reached:
-            failures.append(_failure(one))
-            if one.group is None:
-                missed[isinstance(recipient, Username)].add(one.recipient)
-    for timestamp, entries in reached.items():
-        for part in parts_of(entries):
-            names = {entry.name for entry in part}
-            if not isinstance(part[0].recipient, GroupId):
-                names |= missed.pop(isinstance(part[0].recipient, Username), set())
-            sent.append(Sent(target=target_of(part), timestamp=timestamp, results=_results_of(status, names)))
-    if sent:
-        tokens = tuple(token for one in status.recipients for token in one.tokens)
-        return Outcome(sent=sent, failures=failures, tokens=tokens)
-    if status.state is DeliveryState.UNKNOWN:
-        raise OutcomeUnknown("It is not known whether the message was sent: signal-cli or this service ended in that moment")
-    raise _refusal(status, failures)
-
-
-def _results_of(status: MessageStatus, names: Collection[str]) -> list[SendResult]:
-    """What signal-cli has answered for these recipients; of a group for its members, as far as it told."""
-    results: list[SendResult] = []
-    for one in status.recipients:
-        recipient = parse_recipient(one.recipient) if one.recipient != EVERYBODY else None
-        if (one.group or one.recipient) not in names or recipient is None or isinstance(recipient, GroupId):
-            continue
-        address = Address(
-            number=one.number or (recipient.e164 if isinstance(recipient, Number) else None),
-            uuid=one.uuid or (recipient.uuid if isinstance(recipient, Aci) else None),
-            username=recipient.name if isinstance(recipient, Username) else None,
-        )
-        kind = SUCCESS if one.state.is_reached else one.reason or one.state.value.upper()
-        results.append(SendResult(type=kind, recipient_address=address))
-    return results
-
-
-_REFUSALS: Final[Mapping[str, tuple[type[EngineError], str, str]]] = {
-    RATE_LIMIT: (RateLimited, "Failed to send message due to rate limiting", "RATE_LIMIT_FAILURE"),
-    UNTRUSTED: (UntrustedIdentity, "Failed to send message due to untrusted identities", IDENTITY_FAILURE),
-    NETWORK: (NetworkTrouble, "Signal could not be reached", "NETWORK_FAILURE"),
-    ENGINE: (EngineUnavailable, "signal-cli was not there", "NETWORK_FAILURE"),
-    "UNREGISTERED_FAILURE": (Rejected, "Failed to send message", "UNREGISTERED_FAILURE"),
-}
-"""Why nobody was reached → what a caller who was there is told: the error, its text, the recipient's result. What can be mended first."""
-
-
-_CODES: Final[Mapping[type[EngineError], int]] = {RateLimited: -5, UntrustedIdentity: -4, NetworkTrouble: -1, Rejected: -1}
-"""As signal-cli numbers them."""
-
-
-def _refusal(status: MessageStatus, failures: Sequence[Failure]) -> EngineError:
-    """The error that the caller would have got, had the message not waited in the meantime."""
-    reason = next((one for one in _REFUSALS if any(failure.reason == one for failure in failures)), None)
-    if reason is None:
-        return Rejected(next((failure.reason for failure in failures), "Failed to send message"))
-    kind, text, _ = _REFUSALS[reason]
-    results = [
-        SendResult(
-            type=_REFUSALS[failure.reason][2] if failure.reason in _REFUSALS else failure.reason,
-            recipient_address=Address(number=failure.number, uuid=failure.uuid, username=failure.username),
-        )
-        for failure in failures
-    ]
-    error = kind(text, code=_CODES.get(kind), response=msgspec.Raw(_encode({"results": results})))
-    if isinstance(error, RateLimited):
-        error.tokens = tuple(dict.fromkeys(token for one in status.recipients for token in one.tokens))
-    return error
-
-
-def _failure(one: RecipientStatus) -> Failure:
-    recipient = parse_recipient(one.recipient) if one.recipient != EVERYBODY else None
-    reason = one.reason or one.state.value.upper()
-    match recipient:
-        case GroupId():
-            return Failure(reason=reason, group=recipient)
-        case Username():
-            return Failure(reason=reason, username=recipient.name)
-        case Number():
-            return Failure(reason=reason, number=recipient.e164, uuid=one.uuid)
-        case _:
-            return Failure(reason=reason, number=one.number, uuid=one.uuid or one.recipient)
-
-
 def status_event(status: MessageStatus) -> Event:
     """What is said about a message that has moved on."""
     told = Status(message=status.id, state=status.state, recipients=status.recipients, kind=status.kind, timestamp=status.timestamp)
     changed = max((one.changed_at for one in status.recipients), default=status.created_at)
     return Event(id=0, type=EventType.STATUS, account=status.account, time=changed, status=told)
-
-
-_LADDER: Final = (DeliveryState.SENT, DeliveryState.DELIVERED, DeliveryState.READ)
-
-
-def _has_come(status: MessageStatus, least: DeliveryState) -> bool:
-    """Whether everybody whom it reaches by itself has it, so far at least: for those who are parked, somebody has to act."""
-    members = {one.group for one in status.recipients if one.group is not None}
-    people = [one.state for one in status.recipients if one.recipient not in members or one.state.is_open]
-    return not any(
-        _LADDER.index(state) < _LADDER.index(least) if state.is_reached else state.is_open and state is not DeliveryState.PARKED
-        for state in people
-    )
 
 
 def _all_there(files: Sequence[str]) -> bool:

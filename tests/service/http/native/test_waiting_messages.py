@@ -196,9 +196,9 @@ async def test_a_stop_does_not_wait_for_those_who_wait_for_a_receipt(tmp_path: P
         sent = (await service.post("/api/v2/messages", {"recipients": [cast.ECHO], "text": "x"})).json["id"]
         waiting = asyncio.create_task(service.get(f"/api/v2/messages/{sent}?wait=600&until=read"))
         async with asyncio.timeout(5):
-            while not service.courier.outbox.awaited:  # noqa: ASYNC110  # the request is on its way
+            while not service.courier.outbox.waiting.messages:  # noqa: ASYNC110  # the request is on its way
                 await asyncio.sleep(0.01)
-        service.courier.outbox.release()
+        service.courier.outbox.waiting.release()
         async with asyncio.timeout(1):
             assert (await waiting).json["state"] == "sent"
 
