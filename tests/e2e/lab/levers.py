@@ -21,6 +21,12 @@ class Target(msgspec.Struct, kw_only=True):
     device: int = 1
 
 
+class Demand(Target, kw_only=True):
+    """A proof that the sender is no machine, due after so many more messages."""
+
+    after: int = 0
+
+
 class Outage(msgspec.Struct, kw_only=True):
     """Whether nothing answers."""
 
@@ -137,9 +143,9 @@ class Levers:
         """How the way to Signal is from now on; see `Weather`."""
         await self._pull("weather", Weather(**how))
 
-    async def demand_proof(self, account: str) -> str:
-        """The account's messages are refused with 428 until it has solved the challenge, whose token this gives."""
-        return msgspec.json.decode(await self._pull("demand-proof", Target(account=account)), type=str)
+    async def demand_proof(self, account: str, *, after: int = 0) -> str:
+        """Once it has sent `after` more, the account's messages are refused with 428 until it has solved the challenge: its token."""
+        return msgspec.json.decode(await self._pull("demand-proof", Demand(account=account, after=after)), type=str)
 
     async def unlink(self, account: str, device: int) -> None:
         """The owner takes a device off the list."""

@@ -25,9 +25,10 @@ class ChallengeDesk:
         routes.add("PUT", "/v1/challenge", self._accept)
 
     @staticmethod
-    def demand(account: Account) -> str:
-        """From now on the account's messages are refused with 428; gives the token of the challenge."""
+    def demand(account: Account, after: int) -> str:
+        """Once it has sent so many more, the account's messages are refused with 428; gives the token of the challenge."""
         account.proof_wanted = str(secrets.token_hex(8))
+        account.sends_before_proof = after
         return account.proof_wanted
 
     @staticmethod
@@ -37,7 +38,9 @@ class ChallengeDesk:
         Raises:
             Refused: 428 with the token.
         """
-        if account.proof_wanted is not None:
+        if account.proof_wanted is not None and account.sends_before_proof > 0:
+            account.sends_before_proof -= 1
+        elif account.proof_wanted is not None:
             value = {"token": account.proof_wanted, "options": ["captcha"]}
             raise Refused(Answer(428, value, {"Retry-After": str(RETRY_AFTER_SECONDS)}))
 

@@ -7,7 +7,7 @@ import msgspec
 from aiohttp import web
 
 from tests.e2e.lab.datafolder import read_accounts
-from tests.e2e.lab.levers import AccountView, Flood, Levers, Load, Outage, RawEnvelope, Target, Weather
+from tests.e2e.lab.levers import AccountView, Demand, Flood, Levers, Load, Outage, RawEnvelope, Target, Weather
 from tests.e2e.lab.server.application import SignalServers
 from tests.e2e.lab.server.challenges import ChallengeDesk
 from tests.e2e.lab.server.faults import Fault
@@ -83,7 +83,7 @@ class LeverServer:
         await self._servers.post.disturb(twice=weather.twice, swapped=weather.swapped)
 
     async def _demand_proof(self, body: bytes) -> str:
-        return ChallengeDesk.demand(self._find(body))
+        return ChallengeDesk.demand(self._find(body), msgspec.json.decode(body, type=Demand).after)
 
     async def _unlink(self, body: bytes) -> None:
         target = msgspec.json.decode(body, type=Target)

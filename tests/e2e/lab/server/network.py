@@ -117,6 +117,8 @@ class Account:
     username: Username | None = None
     proof_wanted: str | None = None
     """The token of a challenge that must be solved before this account may send again; None when it may."""
+    sends_before_proof: int = 0
+    """How many messages it may send before that counts."""
 
     async def remove_device(self, device_id: int) -> None:
         """Shuts a device out; nothing when it is unknown."""
