@@ -263,6 +263,9 @@ async def test_who_listens_for_an_account_that_is_not_here_is_told_of_in_the_log
     tmp_path: Path, http: aiohttp.ClientSession, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with simulated(tmp_path) as service:
+        async with asyncio.timeout(10):
+            while not service.courier.services.engine.status.accounts:  # noqa: ASYNC110  # nobody is missed while signal-cli starts
+                await asyncio.sleep(0.01)
         for number, told in ((ANN, False), ("+4915100000099", True)):
             async with http.ws_connect(url(service.courier, account=number)):
                 assert ("an account that is not here: …099" in caplog.text) is told
