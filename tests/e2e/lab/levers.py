@@ -168,7 +168,7 @@ class Levers:
         return msgspec.json.decode(await self._pull("account", Target(account=number)), type=AccountView)
 
     async def seen(self) -> list[SeenRequest]:
-        """The last requests to the chat server, oldest first."""
+        """The requests to the chat server, oldest first (the last 50 000)."""
         return msgspec.json.decode(await self._pull("seen", {}), type=list[SeenRequest])
 
     async def _pull(self, name: str, body: object) -> bytes:

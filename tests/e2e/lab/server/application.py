@@ -28,7 +28,7 @@ from tests.e2e.lab.server.websocket import ChatSocket
 from tests.e2e.lab.server.zk import ZkServer
 
 _LOGGER = logging.getLogger(__name__)
-_REMEMBERED = 1000
+_REMEMBERED = 50_000
 
 
 @dataclass(frozen=True, slots=True)
