@@ -77,7 +77,7 @@ async def test_rate_limit_in_the_middle_of_a_hundred_messages_parks_the_rest_unt
     refused = await _refusals(lab) - before
     assert 0 < MESSAGES - len(parked) <= MESSAGES // 3, "the rest is parked"
     assert {(one["recipients"][0]["reason"], *one["recipients"][0]["tokens"]) for one in parked} == {("rate_limit", token)}
-    assert 0 < refused <= 2 * len(lab.people), "each conversation asks once; signal-cli may ask twice for it"
+    assert 0 < refused <= 4 * len(lab.people), "each conversation asks once; signal-cli may ask some times for it"
     solved = {"token": token, "captcha": "signalcaptcha://solved"}
     (await hasty.call("POST", "/api/v2/accounts/{n}/challenge", solved)).expect(204)
     told = await _until(hasty, names, "sent", "delivered")
