@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -262,6 +263,7 @@ async def test_a_frame_of_more_than_512_bytes_closes_with_1009(courier: Courier)
 async def test_who_listens_for_an_account_that_is_not_here_is_told_of_in_the_log(
     tmp_path: Path, http: aiohttp.ClientSession, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level(logging.WARNING, "signal_courier")
     async with simulated(tmp_path) as service:
         async with asyncio.timeout(10):
             while not service.courier.services.engine.status.accounts:  # noqa: ASYNC110  # nobody is missed while signal-cli starts
