@@ -13,6 +13,7 @@ from signal_courier.messaging.backfill import Backfill
 from signal_courier.messaging.clock import GuardedClock
 from signal_courier.messaging.files.uploads import Uploads
 from signal_courier.messaging.people import People
+from signal_courier.messaging.racing import first_of
 from signal_courier.messaging.receiving.consumers import Consumers
 from signal_courier.messaging.receiving.dropin import DropIn
 from signal_courier.messaging.receiving.events import EventLog
@@ -136,7 +137,7 @@ class Receiving:
         """What nobody got yet, as `DropIn.pickup`; an engine that runs on demand is woken when nothing is there."""
         engine = self._engine
         if isinstance(engine, OnDemand) and self.feed.head(account) <= self.dropin.position(account):
-            await self._first_of(engine.receive_for(timeout), self.feed.wait_beyond(account, self.dropin.position(account)))
+            await first_of(engine.receive_for(timeout), self.feed.wait_beyond(account, self.dropin.position(account)))
         async with self.dropin.pickup(account, timeout=timeout, most=most) as frames:
             yield frames
 
@@ -159,17 +160,6 @@ class Receiving:
         """Names are wanted once somebody follows the events."""
         await self.events.watched()
         self.people.attend()
-
-    async def _first_of(self, *waits: Coroutine[object, object, None]) -> None:
-        tasks = [asyncio.create_task(wait) for wait in waits]
-        try:
-            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                task.result()
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _acknowledge_since(self, account: str, position: int) -> None:
         while (batch := await self.feed.read(account, position)) is not None:

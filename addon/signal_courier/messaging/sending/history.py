@@ -11,7 +11,7 @@ import msgspec
 
 from signal_courier.engine.answers import SendAnswer
 from signal_courier.engine.errors import EngineError
-from signal_courier.messaging.sending import content as outbox_content
+from signal_courier.messaging.sending.content import encode, kind_of, named, target_in
 from signal_courier.messaging.sending.delivery import SUCCESS, UNCERTAIN, Failure, Outcome, Target
 from signal_courier.messaging.sending.message import Entry, Outgoing, apply_answer, apply_error, give_up, new_entries, parts_of, target_of
 from signal_courier.messaging.sending.pace import Pace
@@ -132,11 +132,11 @@ class _Waiting:
                 if isinstance(what, Message) and what.edit_timestamp is None and not what.attachments and what.preview is None:
                     self.plain.add(number, account, "message", what, now, None, str(to[0]), uuid, phone, end.sent[0].timestamp)
                 else:
-                    content = msgspec.Raw(outbox_content.encode(outbox_content.named(what)))
-                    kind, target = outbox_content.kind_of(what), outbox_content.target_in(what)
+                    content = msgspec.Raw(encode(named(what)))
+                    kind, target = kind_of(what), target_in(what)
                     self.plain.add(number, account, kind, content, now, target, str(to[0]), uuid, phone, end.sent[0].timestamp)
                 return
-        message = Outgoing(number, account, outbox_content.named(what), now, None, False, new_entries(to, DeliveryState.SENDING, now), 1)
+        message = Outgoing(number, account, named(what), now, None, False, new_entries(to, DeliveryState.SENDING, now), 1)
         apply_end(message, end, now)
         row = message.row()
         self.messages.append(row)

@@ -9,7 +9,7 @@ import msgspec
 from signal_courier.engine import errors
 from signal_courier.engine.answers import SendAnswer
 from signal_courier.engine.errors import EngineError, SendResult, results_of
-from signal_courier.messaging.sending import content as outbox_content
+from signal_courier.messaging.sending.content import decode, encode, kind_of, named, target_in
 from signal_courier.messaging.sending.delivery import IDENTITY_FAILURE, SUCCESS, Target, split
 from signal_courier.model.messages import Sendable
 from signal_courier.model.outbox import (
@@ -95,10 +95,10 @@ class Outgoing:
 
     def row(self, outcome: bytes | None = None, *, content: Sendable | None = None) -> MessageRow:
         """What is stored; `content`: instead of what is sent."""
-        encoded = outbox_content.encode(content if content is not None else self.what)
+        encoded = encode(content if content is not None else self.what)
         return MessageRow(
-            self.number, self.account, outbox_content.kind_of(self.what), encoded, self.created_at, self.expires_at, self.resend,
-            self.attempts, self.is_open, outcome, outbox_content.target_in(self.what),
+            self.number, self.account, kind_of(self.what), encoded, self.created_at, self.expires_at, self.resend,
+            self.attempts, self.is_open, outcome, target_in(self.what),
         )  # fmt: skip
 
     def rows(self, entries: Iterable[Entry] | None = None) -> list[RecipientRow]:
@@ -139,7 +139,7 @@ def from_rows(message: MessageRow, rows: Iterable[RecipientRow]) -> Outgoing:
         )
         for row in rows
     ]
-    what = outbox_content.decode(message.kind, message.content)
+    what = decode(message.kind, message.content)
     return Outgoing(
         message.number, message.account, what, message.created_at, message.expires_at, bool(message.resend), entries, message.attempts
     )
@@ -184,7 +184,7 @@ def status_of(message: MessageRow, rows: Sequence[RecipientRow]) -> MessageStatu
 def _shown(message: MessageRow) -> bytes:
     if b"ttachment" not in message.content and b"preview" not in message.content:
         return message.content
-    return outbox_content.encode(outbox_content.named(outbox_content.decode(message.kind, message.content)))
+    return encode(named(decode(message.kind, message.content)))
 
 
 def target_of(entries: Sequence[Entry]) -> Target:

@@ -19,11 +19,12 @@ from typing import Final
 
 import msgspec
 
+from signal_courier.messaging.racing import first_of
 from signal_courier.messaging.receiving.events import Entry, EventLog
 from signal_courier.messaging.webhooks.bodies import Bodies
 from signal_courier.messaging.webhooks.posting import Attempt, Poster
 from signal_courier.messaging.webhooks.schedule import pause_after
-from signal_courier.messaging.webhooks.waiting import Clock, first_of
+from signal_courier.messaging.webhooks.waiting import Clock
 from signal_courier.model.events import EventFilter, EventType
 from signal_courier.model.webhooks import Cause, Delivery, Outcome, Pending, Replay, Selection, Webhook, WebhookState
 from signal_courier.store.errors import StoreError

@@ -1,7 +1,6 @@
-"""Waiting: for a time of the clock, or for whichever of several things comes first."""
+"""Waiting for a time of the clock."""
 
 import asyncio
-from collections.abc import Coroutine
 from typing import Final, Protocol
 
 from signal_courier.messaging.clock import GuardedClock
@@ -34,16 +33,3 @@ class WallClock:
         """Wait until it is that late."""
         while (left := (due_ms - self.now_ms()) / 1000) > 0:  # noqa: ASYNC110  # time itself is waited for
             await asyncio.sleep(min(left, _LOOK))
-
-
-async def first_of(*waits: Coroutine[object, object, object]) -> None:
-    """Wait until one of them ends; the others are cancelled. Raises what that one raised."""
-    tasks = [asyncio.create_task(wait) for wait in waits]
-    try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            task.result()
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
