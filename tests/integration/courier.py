@@ -181,5 +181,5 @@ class Courier:
         await self._ask("pretend", version=version)
 
     async def settled(self) -> None:
-        """Wait until nobody on the network is about to do anything."""
+        """Wait until nobody on the network is about to do anything, and the service has stored what it was told."""
         await self._ask("settled")

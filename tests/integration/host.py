@@ -140,8 +140,11 @@ class Host:
         receiving.VERSION = version
 
     async def do_settled(self) -> None:
-        """Wait until nobody on the network is about to do anything."""
+        """Wait until nobody on the network is about to do anything, and the service has stored what it was told."""
         await self._simulator.settled()
+        assert self._courier is not None
+        await self._courier.receiving.inbox.committed()
+        await self._courier.receiving.events.drain(10)
 
 
 async def main() -> None:
