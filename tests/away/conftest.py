@@ -1,7 +1,6 @@
 """One service, and three Home Assistants that come and go."""
 
 import asyncio
-import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -10,32 +9,16 @@ import pytest
 import pytest_asyncio
 
 from tests.away.house import House
-from tests.live.service import HOME, ROOT, SECOND, Service
+from tests.live.fixtures import empty_place, service, session
+from tests.live.service import HOME, SECOND, Service
 
-
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def session() -> AsyncIterator[aiohttp.ClientSession]:
-    """For requests."""
-    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60)) as made:
-        yield made
+__all__ = ["service", "session"]
 
 
 @pytest.fixture(scope="session")
 def place() -> Path:
-    """Where everything of this session is; it stays there until the next, with the logs."""
-    folder = ROOT / ".run" / "away"
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    return folder
-
-
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def service(place: Path, session: aiohttp.ClientSession) -> AsyncIterator[Service]:
-    """The service with the simulator."""
-    made = Service(place / "service", session)
-    await made.start()
-    yield made
-    await made.stop()
+    """Where everything of this session is."""
+    return empty_place("away")
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

@@ -1,6 +1,5 @@
 """One Home Assistant, one service and one browser for the whole session: starting them takes longer than what they are asked."""
 
-import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -12,10 +11,11 @@ from playwright.async_api import Browser
 
 from tests.e2e.lab.fixtures import lab, prepared
 from tests.live.browser import CHROMIUM, Album, running_browser
+from tests.live.fixtures import empty_place, service, session
 from tests.live.home_assistant import CONFIGURATION, HomeAssistant
-from tests.live.service import ROOT, Service
+from tests.live.service import ROOT
 
-__all__ = ["lab", "prepared"]
+__all__ = ["lab", "prepared", "service", "session"]
 
 MODEM = Path(__file__).parent / "modem"
 VOICE = f"""
@@ -29,29 +29,10 @@ tts:
 """
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def session() -> AsyncIterator[aiohttp.ClientSession]:
-    """For requests."""
-    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60)) as made:
-        yield made
-
-
 @pytest.fixture(scope="session")
 def place() -> Path:
-    """Where everything of this session is; it stays there until the next, with the logs."""
-    folder = ROOT / ".run" / "live"
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    return folder
-
-
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def service(place: Path, session: aiohttp.ClientSession) -> AsyncIterator[Service]:
-    """The service with the simulator."""
-    made = Service(place / "service", session)
-    await made.start()
-    yield made
-    await made.stop()
+    """Where everything of this session is."""
+    return empty_place("live")
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
