@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING
 
 from signal_courier import __version__, settings
 from signal_courier.access import command_line
-from signal_courier.engine import install
 from signal_courier.engine.errors import EngineUnavailable
+from signal_courier.engine.program import install
 from signal_courier.logs import set_up_logging
-from signal_courier.messaging import backup
+from signal_courier.messaging.backups import backup
 from signal_courier.messaging.certificates import left_for_later
 from signal_courier.model.errors import InvalidValue
 from signal_courier.store.errors import StoreError

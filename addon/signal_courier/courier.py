@@ -13,20 +13,20 @@ from signal_courier.access.audit import AuditLog
 from signal_courier.access.credentials import Credentials
 from signal_courier.access.first_token import make_first_token
 from signal_courier.access.tokens import Tokens
-from signal_courier.engine import install
 from signal_courier.engine.address import parse_address
 from signal_courier.engine.base import Engine
 from signal_courier.engine.commands import Commands
 from signal_courier.engine.daemon import EngineOptions, SignalCli
+from signal_courier.engine.program import install
 from signal_courier.http import tables
-from signal_courier.http.descriptors import quieted
 from signal_courier.http.services import Services
 from signal_courier.http.serving.announcing import Announcer
+from signal_courier.http.serving.descriptors import quieted
 from signal_courier.http.serving.server import HttpServer
 from signal_courier.http.web import swagger
 from signal_courier.messaging.account_states import AccountStates
 from signal_courier.messaging.accounts import Accounts
-from signal_courier.messaging.backup import Places, finish_restore
+from signal_courier.messaging.backups.backup import Places, finish_restore
 from signal_courier.messaging.conversation_history import ConversationHistory
 from signal_courier.messaging.conversations import Conversations
 from signal_courier.messaging.figures import Figures

@@ -27,7 +27,7 @@ from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 DOCKERFILE: Final = "addon/Dockerfile"
-INSTALLER: Final = "addon/signal_courier/engine/install.py"
+INSTALLER: Final = "addon/signal_courier/engine/program/install.py"
 
 AUTHOR: Final = "FA10826A74907F9EC6BBB7FC2BA2CD21B5B09570"
 """The key that signal-cli's author signs releases with, by fingerprint."""

@@ -4,7 +4,7 @@ import os
 import sys
 from pathlib import Path
 
-from signal_courier.engine import install
+from signal_courier.engine.program import install
 from tests.bench.candidates import REPOSITORY
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from signal_courier.engine.envelopes import EnvelopeReader
+from signal_courier.engine.reports.envelopes import EnvelopeReader
 from signal_courier.messaging.clock import GuardedClock
 from signal_courier.messaging.receiving.events import EventLog
 from signal_courier.messaging.webhooks.bodies import Bodies

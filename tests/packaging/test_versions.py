@@ -4,7 +4,7 @@ import tomllib
 
 import signal_courier
 from scripts.lib import bump_signal_cli
-from signal_courier.engine import install
+from signal_courier.engine.program import install
 from tests.packaging.description import APP, ROOT, load
 
 MANIFEST = ROOT / "custom_components" / "signal_courier" / "manifest.json"

@@ -32,7 +32,7 @@ def _say(what: object) -> None:
 
 def _prepare(today: plan.Plan) -> int:
     from signal_courier.app.prepare import Unprepared, prepare  # noqa: PLC0415  # the others have no use for it
-    from signal_courier.messaging.backup import BackupError  # noqa: PLC0415  # as above
+    from signal_courier.messaging.backups.backup import BackupError  # noqa: PLC0415  # as above
     from signal_courier.store.errors import StoreError  # noqa: PLC0415  # as above
 
     try:

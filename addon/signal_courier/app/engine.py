@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from signal_courier.app import layout
 from signal_courier.app.plan import Plan, engine_environment, engine_program, library_options
-from signal_courier.engine.process import ProcessOptions, command_line, environment
+from signal_courier.engine.program.process import ProcessOptions, command_line, environment
 
 _MAIN = "org.asamk.signal.Main"
 

@@ -12,7 +12,7 @@ from signal_courier.access.scopes import Scope
 from signal_courier.app import layout, person
 from signal_courier.app.plan import Plan
 from signal_courier.engine.accounts import accounts_on_disk
-from signal_courier.messaging import backup
+from signal_courier.messaging.backups import backup
 from signal_courier.settings import SettingError
 from signal_courier.store import tokens as table
 from signal_courier.store.beside import beside

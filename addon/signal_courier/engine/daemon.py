@@ -26,9 +26,9 @@ from signal_courier.engine.configuration import configuration_on_disk
 from signal_courier.engine.deadlines import DEFAULT, deadline_of
 from signal_courier.engine.errors import AccountUnknown, EngineError, EngineTimeout, EngineUnavailable, Unsupported
 from signal_courier.engine.journal import Journal, kept
-from signal_courier.engine.process import DaemonProcess, ProcessOptions, Trust
+from signal_courier.engine.program.process import DaemonProcess, ProcessOptions, Trust
+from signal_courier.engine.program.workplace import Workplace
 from signal_courier.engine.rpc import RpcConnection, connect
-from signal_courier.engine.workplace import Workplace
 
 _log = logging.getLogger(__name__)
 

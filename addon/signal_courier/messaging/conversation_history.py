@@ -8,7 +8,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from signal_courier.engine.envelopes import EnvelopeReader, resolve_mentions
+from signal_courier.engine.reports.envelopes import EnvelopeReader, resolve_mentions
 from signal_courier.messaging.conversations import folded
 from signal_courier.messaging.people import People
 from signal_courier.messaging.sending.message import from_rows, status_of

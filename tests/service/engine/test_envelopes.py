@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from signal_courier.engine.envelopes import EnvelopeReader, resolve_mentions
+from signal_courier.engine.reports.envelopes import EnvelopeReader, resolve_mentions
 from signal_courier.model.events import Event, EventType, MentionedPerson, Person, TextStyle
 
 ENVELOPES = Path(__file__).parents[2] / "data" / "envelopes"

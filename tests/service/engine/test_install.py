@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from signal_courier.engine import install
-from signal_courier.engine.install import OLD, RELEASE, Distribution, InstallError
+from signal_courier.engine.program import install
+from signal_courier.engine.program.install import OLD, RELEASE, Distribution, InstallError
 
 FAKE_PROGRAM = '#!/bin/sh\necho "java $JAVA_HOME"\necho "opts $SIGNAL_CLI_OPTS"\necho "args $*"\n'
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from signal_courier.engine.process import DaemonProcess, ProcessOptions, command_line, environment
-from signal_courier.engine.workplace import Workplace
+from signal_courier.engine.program.process import DaemonProcess, ProcessOptions, command_line, environment
+from signal_courier.engine.program.workplace import Workplace
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from signal_courier.http.descriptors import OURS, connections_possible, quieted
+from signal_courier.http.serving.descriptors import OURS, connections_possible, quieted
 from tests.fakes.daemon import FakeDaemon
 from tests.fakes.listener import Listener, frame_of
 from tests.service.faults.test_service_process import ANN, Service

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from signal_courier.__main__ import main
-from signal_courier.messaging.backup import BackupError, Places, back_up, finish_restore, restore, take_over
+from signal_courier.messaging.backups.backup import BackupError, Places, back_up, finish_restore, restore, take_over
 from signal_courier.store.database import prepare
 from signal_courier.store.errors import StoreInUse
 from tests.fakes.served import Service, served, simulated
@@ -166,7 +166,7 @@ def test_a_restore_that_is_killed_at_any_moment_leaves_the_old_or_is_finished_by
         with monkeypatch.context() as patch:
             patch.setattr(Path, "rename", rename)
             patch.setattr("shutil.rmtree", rmtree)
-            patch.setattr("signal_courier.messaging.backup.is_begun", lambda _: True)  # a kill tidies nothing up
+            patch.setattr("signal_courier.messaging.backups.backup.is_begun", lambda _: True)  # a kill tidies nothing up
             with contextlib.suppress(Killed):
                 restore(new, file, replace=True)
                 length = -1  # noqa: PLW2901  # it came to its end
@@ -192,7 +192,7 @@ def test_no_service_starts_while_a_backup_is_brought_back(filled: Places, tmp_pa
         with pytest.raises(StoreInUse):
             prepare(new.database)
 
-    monkeypatch.setattr("signal_courier.messaging.backup.swap", start_meanwhile)
+    monkeypatch.setattr("signal_courier.messaging.backups.backup.swap", start_meanwhile)
     restore(new, file)
 
 

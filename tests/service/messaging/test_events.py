@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import msgspec
 import pytest
 
-from signal_courier.engine.envelopes import EnvelopeReader
+from signal_courier.engine.reports.envelopes import EnvelopeReader
 from signal_courier.messaging.clock import GuardedClock
 from signal_courier.messaging.receiving.events import TAIL_ENTRIES, EventLog, Stretch
 from signal_courier.model.events import EngineChange, Event, EventFilter, EventType, Person

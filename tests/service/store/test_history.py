@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from signal_courier.messaging.backfill import Backfill
 from signal_courier.messaging.conversation_history import ConversationHistory
+from signal_courier.messaging.receiving.backfill import Backfill
 from signal_courier.model.events import Person
 from signal_courier.store.database import Database
 from signal_courier.store.history import HistoryTable

@@ -9,8 +9,8 @@ from typing import Final
 import msgspec
 
 from signal_courier.http.decoding.lenient import invalid
+from signal_courier.http.decoding.space import check_space
 from signal_courier.http.problems import NoSpace
-from signal_courier.messaging.space import check_space
 from signal_courier.model.attachments import HEAD, MARKER, Upload, base64_fault, illegal_base64
 from signal_courier.model.errors import InvalidValue
 

@@ -11,9 +11,9 @@ import aiohttp
 from aiohttp import http_exceptions, web
 
 from signal_courier.http.decoding import bodies
+from signal_courier.http.decoding.space import check_space
 from signal_courier.http.problems import NoSpace, SlowBody, UndecodableBody
 from signal_courier.messaging.files.uploads import KeptUpload, Uploads
-from signal_courier.messaging.space import check_space
 from signal_courier.model.attachments import HEAD, file_name
 from signal_courier.model.errors import InvalidValue, TooLarge
 from signal_courier.model.media import media_type

@@ -13,7 +13,7 @@ from signal_courier.http.faces import Face
 from signal_courier.http.native.common import trouble
 from signal_courier.http.native.problems import ProblemFound, problem
 from signal_courier.http.routing import Answer, RouteTable
-from signal_courier.messaging.backup import BackupError, Places, back_up
+from signal_courier.messaging.backups.backup import BackupError, Places, back_up
 from signal_courier.model.errors import InvalidValue
 
 routes = RouteTable("Status", face=Face.NATIVE)

@@ -16,7 +16,6 @@ from signal_courier.http.auth import Gate, split_path
 from signal_courier.http.call import Call, Wishes
 from signal_courier.http.decoding import bodies
 from signal_courier.http.decoding.forms import is_form, read_form
-from signal_courier.http.descriptors import connections_possible
 from signal_courier.http.faces import Face, face_of
 from signal_courier.http.gateway import problems as gateway_problems
 from signal_courier.http.native import problems as native_problems
@@ -24,6 +23,7 @@ from signal_courier.http.once import Once, accepted_answer, wishes_of
 from signal_courier.http.routing import Match, Route, Router
 from signal_courier.http.services import Services
 from signal_courier.http.serving.cross_origin import CrossOrigin
+from signal_courier.http.serving.descriptors import connections_possible
 from signal_courier.http.serving.listening import Listener
 from signal_courier.http.serving.tls import Certificate
 from signal_courier.http.streaming.websocket import is_upgrade

@@ -14,7 +14,7 @@ from typing import Protocol
 import msgspec
 
 from signal_courier.engine.base import AlreadyStored, EngineStatus
-from signal_courier.engine.places import Place, ReadMessage, place_of
+from signal_courier.engine.reports.places import Place, ReadMessage, place_of
 from signal_courier.messaging.clock import GuardedClock
 from signal_courier.messaging.receiving.feed import Feed
 from signal_courier.store.errors import StoreError

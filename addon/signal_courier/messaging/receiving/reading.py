@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 
-from signal_courier.engine.places import ReadMessage
+from signal_courier.engine.reports.places import ReadMessage
 from signal_courier.messaging.receiving.inbox import Inbox
 from signal_courier.store.database import Database
 from signal_courier.store.errors import StoreError

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from signal_courier.engine.base import Engine, OnDemand
-from signal_courier.engine.envelopes import EnvelopeReader
-from signal_courier.messaging.backfill import Backfill
+from signal_courier.engine.reports.envelopes import EnvelopeReader
 from signal_courier.messaging.clock import GuardedClock
 from signal_courier.messaging.files.uploads import Uploads
 from signal_courier.messaging.people import People
 from signal_courier.messaging.racing import first_of
+from signal_courier.messaging.receiving.backfill import Backfill
 from signal_courier.messaging.receiving.consumers import Consumers
 from signal_courier.messaging.receiving.dropin import DropIn
 from signal_courier.messaging.receiving.events import EventLog

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
-from signal_courier.engine.workplace import Workplace
+from signal_courier.engine.program.workplace import Workplace
 
 _log = logging.getLogger(__name__)
 _daemon_log = logging.getLogger("signal_courier.signal_cli")

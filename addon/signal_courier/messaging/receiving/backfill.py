@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from signal_courier.engine.places import place_of
+from signal_courier.engine.reports.places import place_of
 from signal_courier.store.backfill import BackfillTable, Placed, Unplaced
 from signal_courier.store.database import Database
 

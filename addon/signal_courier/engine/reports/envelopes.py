@@ -10,7 +10,7 @@ from typing import Literal, Protocol
 
 import msgspec
 
-from signal_courier.engine import frames
+from signal_courier.engine.reports import frames
 from signal_courier.model import events
 from signal_courier.model.errors import InvalidValue
 from signal_courier.model.events import Event, EventType, MessageRef, Person

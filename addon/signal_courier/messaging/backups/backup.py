@@ -16,8 +16,8 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, BinaryIO, Final, cast
 
 from signal_courier import __version__
-from signal_courier.messaging import sealing
-from signal_courier.messaging.swapping import Swap, finish, is_begun, swap
+from signal_courier.messaging.backups import sealing
+from signal_courier.messaging.backups.swapping import Swap, finish, is_begun, swap
 from signal_courier.store.copying import SIDES, check_database, copy_database, held, is_database
 from signal_courier.store.errors import StoreError, StoreInUse
 

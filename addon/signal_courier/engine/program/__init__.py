@@ -1,0 +1,1 @@
+"""signal-cli as a program: brought here, started, watched, ended."""

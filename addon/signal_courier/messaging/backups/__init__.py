@@ -1,0 +1,1 @@
+"""Everything that cannot be had again, in one file, and back."""
