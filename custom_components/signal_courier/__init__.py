@@ -19,7 +19,6 @@ from .conversations import ConversationDirectory
 from .coordinator import AllowList, SignalCourierConfigEntry, SignalCourierCoordinator, SignalCourierData
 from .devices import async_remove_device
 from .entity import account_device
-from .events import EventHub
 from .files.downloads import async_setup_downloads
 from .files.received import async_received_files
 from .happenings.bus import async_setup_bus
@@ -27,7 +26,8 @@ from .happenings.polls import async_know_poll
 from .issues import async_clear_issues, async_raise_unlinked, async_setup_issues
 from .legacy.notify import async_prepare_legacy_notify, async_setup_legacy_notify
 from .legacy.yaml import async_find_notifiers, async_tell_of_notifiers
-from .read_receipts import async_setup_read_receipts
+from .receiving.events import EventHub
+from .receiving.read_receipts import async_setup_read_receipts
 from .services import async_setup_services
 
 PLATFORMS: Final = [

@@ -16,7 +16,7 @@ from .coordinator import SignalCourierConfigEntry
 from .entity import ConversationEntity, SignalCourierEntity
 from .happenings.feed import Happening, async_subscribe_happenings
 from .happenings.happening import HappeningType
-from .unread import async_on_read
+from .receiving.unread import async_on_read
 
 PARALLEL_UPDATES = 0
 

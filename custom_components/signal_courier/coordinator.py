@@ -29,7 +29,7 @@ from .client.events import Event
 from .client.models import Account, Status
 from .const import CONF_ACCOUNT, CONF_ALLOWED_SENDERS, DOMAIN, LOGGER, SUBENTRY_CONVERSATION
 from .conversations import ConversationDirectory
-from .events import EventHub
+from .receiving.events import EventHub
 
 type SignalCourierConfigEntry = ConfigEntry[SignalCourierData]
 

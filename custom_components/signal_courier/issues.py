@@ -23,8 +23,8 @@ from .client import CourierError
 from .client.models import Account, OutboxMessage, Status
 from .const import CONF_ACCOUNT, DOMAIN, LOGGER
 from .coordinator import SignalCourierConfigEntry
-from .events import CourierEvent
 from .flows.connection import MINIMUM_VERSION, is_older
+from .receiving.events import CourierEvent
 
 MINIMUM_SIGNAL_CLI: Final = "0.13.19"
 """Signal turns older versions away, and the service does not know their ways."""

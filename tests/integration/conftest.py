@@ -18,8 +18,8 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.signal_courier.client import SignalCourierClient
 from custom_components.signal_courier.const import CONF_ACCOUNT, CONF_CONVERSATION_ID, CONF_KIND, DOMAIN, SUBENTRY_CONVERSATION
-from custom_components.signal_courier.events import CourierEvent
-from tests.integration.chats import chat, home, sent
+from custom_components.signal_courier.receiving.events import CourierEvent
+from tests.integration.assist.chats import chat, home, sent
 from tests.integration.courier import DEMO_GROUP, ECHO, HOME, TOKEN, Courier, HostProcess, uuid_of
 from tests.integration.waiting import wait_for
 

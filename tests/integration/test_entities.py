@@ -26,8 +26,8 @@ from custom_components.signal_courier.const import (
     DOMAIN,
     SUBENTRY_CONVERSATION,
 )
+from custom_components.signal_courier.receiving.unread import async_tell_read
 from custom_components.signal_courier.titles import with_title
-from custom_components.signal_courier.unread import async_tell_read
 from custom_components.signal_courier.update import newer
 from tests.integration.courier import DEMO_GROUP, DEMO_GROUP_ID, ECHO, HOME, NOBODY, POLLY, SECOND, uuid_of
 from tests.integration.supervisor import supervised

@@ -18,7 +18,7 @@ from custom_components.signal_courier.const import DOMAIN
 from custom_components.signal_courier.issues import issue_id, parked_of
 from tests.integration.conftest import Setup
 from tests.integration.courier import ECHO, HOME, LIMITED, NEWKEY, Courier, uuid_of
-from tests.integration.flows import give, progressed
+from tests.integration.flows.dialogs import give, progressed
 from tests.integration.waiting import wait_for, wait_until
 
 CAPTCHA = "signalcaptcha://signal-hcaptcha.5fad97ac.challenge.P1_eyJ0"

@@ -10,7 +10,7 @@ from homeassistant.helpers import device_registry as dr
 
 from custom_components.signal_courier.client import NotFound
 from custom_components.signal_courier.const import DOMAIN
-from custom_components.signal_courier.events import async_subscribe_all
+from custom_components.signal_courier.receiving.events import async_subscribe_all
 from tests.integration.courier import ECHO, HOME, uuid_of
 from tests.integration.waiting import wait_for
 

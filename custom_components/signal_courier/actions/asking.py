@@ -14,11 +14,11 @@ from ..client import CourierError, Unsupported
 from ..client.messages import Terms
 from ..client.models import Conversation, OutboxMessage, Sent
 from ..const import DOMAIN, LOGGER
-from ..events import CourierEvent, async_subscribe_all
 from ..happenings.happening import HappeningType, payload_of
 from ..happenings.matching import TextFilter
 from ..happenings.polls import async_remember_poll
 from ..moments import moment
+from ..receiving.events import CourierEvent, async_subscribe_all
 from .action import Aim, Call, action, refusal
 from .answers import handle_of
 from .delivery import Sending, async_send_within

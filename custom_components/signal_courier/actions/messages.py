@@ -11,8 +11,8 @@ from homeassistant.helpers import config_validation as cv
 from ..client.models import Conversation
 from ..const import DOMAIN
 from ..files.outgoing import MediaUploader, UrlAccess
+from ..receiving.unread import async_tell_read
 from ..titles import utf16_length, with_title
-from ..unread import async_tell_read
 from .action import Aim, Call, action, refusal
 from .answers import sent_answer, state_of
 from .delivery import GOALS, PATIENCE, async_deliver, async_send_soon

@@ -16,7 +16,7 @@ from homeassistant.util.hass_dict import HassKey
 
 from ..client.events import Event, MessageRef, Person
 from ..const import DOMAIN
-from ..events import CourierEvent, async_subscribe_all
+from ..receiving.events import CourierEvent, async_subscribe_all
 
 EMOJIS: Final = ("1️⃣", "2️⃣", "3️⃣", "4️⃣", "5️⃣", "6️⃣", "7️⃣", "8️⃣", "9️⃣", "🔟")
 """What an option is answered with where reactions answer."""

@@ -40,9 +40,9 @@ from ..const import (
     SUBENTRY_CONVERSATION,
 )
 from ..coordinator import SignalCourierConfigEntry
-from ..events import CourierEvent
 from ..files.outgoing import MediaUploader
-from ..unread import async_tell_read
+from ..receiving.events import CourierEvent
+from ..receiving.unread import async_tell_read
 from .guard import GuardedTurn, async_unguard, guarded
 from .text import async_text, markdown_as_styles, pieces, spoken
 from .voice import LARGEST, async_understand

@@ -8,7 +8,7 @@ from homeassistant.util.hass_dict import HassKey
 
 from ..const import DOMAIN
 from ..coordinator import SignalCourierConfigEntry
-from ..events import CourierEvent, async_subscribe_all
+from ..receiving.events import CourierEvent, async_subscribe_all
 from .handle_accounts import async_remember_account
 from .happening import HappeningType, Payload, happening_type, payload_of
 from .polls import async_asked_poll, async_remember_poll

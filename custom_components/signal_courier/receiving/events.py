@@ -26,10 +26,10 @@ from homeassistant.helpers.start import async_at_started
 from homeassistant.util import dt as dt_util
 from homeassistant.util.hass_dict import HassKey
 
-from .client import CourierError, SignalCourierClient, Unauthorized, Unreachable
-from .client.events import Event
-from .client.stream import EventStream
-from .const import DOMAIN, LOGGER
+from ..client import CourierError, SignalCourierClient, Unauthorized, Unreachable
+from ..client.events import Event
+from ..client.stream import EventStream
+from ..const import DOMAIN, LOGGER
 from .position import PositionFile, async_forget_position, async_noted_position, async_open_position
 
 _FIRST_PAUSE: Final = 0.5

@@ -18,7 +18,7 @@ from custom_components.signal_courier.flows.connection import parse_url
 from tests.integration.certificates import https_page
 from tests.integration.conftest import Setup
 from tests.integration.courier import HOME, SECOND, TOKEN, Courier, uuid_of
-from tests.integration.flows import begin, choose, connected, give
+from tests.integration.flows.dialogs import begin, choose, connected, give
 
 
 @pytest.mark.parametrize(

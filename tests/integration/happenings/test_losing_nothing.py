@@ -17,8 +17,8 @@ from custom_components.signal_courier import consumer_of
 from custom_components.signal_courier.client import SignalCourierClient
 from custom_components.signal_courier.client.events import Event
 from custom_components.signal_courier.const import CONF_LATE_AFTER, DOMAIN
-from custom_components.signal_courier.events import CourierEvent, EventHub, async_subscribe_all
-from custom_components.signal_courier.position import position_path
+from custom_components.signal_courier.receiving.events import CourierEvent, EventHub, async_subscribe_all
+from custom_components.signal_courier.receiving.position import position_path
 from tests.integration.courier import DEMO_GROUP_ID, ECHO, HOME, Courier, HostProcess, uuid_of
 from tests.integration.waiting import wait_for
 

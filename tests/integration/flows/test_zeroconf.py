@@ -11,7 +11,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.signal_courier.const import CONF_INSTANCE, DOMAIN
 from tests.integration.courier import HOME, TOKEN, Courier
-from tests.integration.flows import Result, choose, give
+from tests.integration.flows.dialogs import Result, choose, give
 
 INSTANCE = "b0f8a1f2c3d44e5f"
 

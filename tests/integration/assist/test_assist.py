@@ -21,7 +21,7 @@ from custom_components.signal_courier.const import (
     CONF_TYPING,
     DOMAIN,
 )
-from tests.integration.chats import Chat, Model, Sent, code_in
+from tests.integration.assist.chats import Chat, Model, Sent, code_in
 from tests.integration.courier import DEMO_GROUP, DEMO_GROUP_ID, ECHO, HOME, NEWKEY, POLLY, SECOND, TOKEN, uuid_of
 from tests.integration.waiting import wait_for, wait_until
 

@@ -19,7 +19,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from custom_components.signal_courier.assist.guard import async_unguard, guarded
 from custom_components.signal_courier.assist.reach import Reach
 from custom_components.signal_courier.const import CONF_ASSIST_AGENT
-from tests.integration.chats import Chat, Model, Sent, code_in
+from tests.integration.assist.chats import Chat, Model, Sent, code_in
 from tests.integration.courier import SECOND
 
 UNLOCK = {"action": "lock.unlock", "target": {"entity_id": "lock.front_door"}}

@@ -10,7 +10,7 @@ from homeassistant.data_entry_flow import FlowResultType
 
 from custom_components.signal_courier.const import CONF_ACCOUNT
 from tests.integration.courier import Courier, uuid_of
-from tests.integration.flows import Result, choose, connected, is_open, progressed, refreshed
+from tests.integration.flows.dialogs import Result, choose, connected, is_open, progressed, refreshed
 
 LINKED = "+4915100000003"
 """The number that the simulated phone has."""

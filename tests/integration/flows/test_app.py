@@ -15,7 +15,7 @@ from custom_components.signal_courier.const import CONF_APP, DOMAIN
 from custom_components.signal_courier.flows import app
 from tests.integration.conftest import Setup
 from tests.integration.courier import HOME, TOKEN, Courier
-from tests.integration.flows import Result, begin, choose, give, progressed
+from tests.integration.flows.dialogs import Result, begin, choose, give, progressed
 from tests.integration.supervisor import UUID, Supervisor, supervised
 
 

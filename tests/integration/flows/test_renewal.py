@@ -12,8 +12,8 @@ from custom_components.signal_courier.config_flow import CONF_RELINK
 from custom_components.signal_courier.const import CONF_ACCOUNT, CONF_APP, DOMAIN
 from tests.integration.conftest import Setup
 from tests.integration.courier import HOME, SECOND, TOKEN, Courier, uuid_of
-from tests.integration.flows import Result, choose, give, progressed
-from tests.integration.test_config_flow import make_token
+from tests.integration.flows.dialogs import Result, choose, give, progressed
+from tests.integration.flows.test_config_flow import make_token
 
 
 async def reconfigured(hass: HomeAssistant, entry: MockConfigEntry, data: Mapping[str, Any] | None = None) -> Result:

@@ -15,7 +15,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.signal_courier.const import CONF_ALLOWED_SENDERS, DOMAIN
 from custom_components.signal_courier.happenings.polls import async_remember_poll
-from custom_components.signal_courier.unread import async_tell_read
+from custom_components.signal_courier.receiving.unread import async_tell_read
 from tests.integration.courier import DEMO_GROUP, DEMO_GROUP_ID, ECHO, HOME, NEWKEY, POLLY, SECOND, uuid_of
 from tests.integration.waiting import wait_for
 

@@ -5,11 +5,11 @@ from typing import Final
 
 from homeassistant.core import HomeAssistant, callback
 
-from .client import CourierError
-from .const import CONF_READ_RECEIPTS, LOGGER
-from .coordinator import SignalCourierConfigEntry
-from .happenings.feed import Happening, async_subscribe_happenings
-from .happenings.happening import HappeningType
+from ..client import CourierError
+from ..const import CONF_READ_RECEIPTS, LOGGER
+from ..coordinator import SignalCourierConfigEntry
+from ..happenings.feed import Happening, async_subscribe_happenings
+from ..happenings.happening import HappeningType
 from .unread import async_tell_read
 
 _COLLECT: Final = 0.5

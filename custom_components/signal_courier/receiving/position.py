@@ -20,7 +20,7 @@ from typing import Final
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.storage import STORAGE_DIR
 
-from .const import DOMAIN, LOGGER
+from ..const import DOMAIN, LOGGER
 
 _LINE: Final = '{{"position": {:>19}, "telling": {:>19}}}\n'
 """As long for every position, so that one line always covers the one before."""

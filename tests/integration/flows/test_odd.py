@@ -14,9 +14,9 @@ from homeassistant.data_entry_flow import FlowResultType
 from custom_components.signal_courier.client import SignalCourierClient
 from custom_components.signal_courier.flows import link
 from tests.integration.courier import HOME, TOKEN, Courier
-from tests.integration.flows import Result, begin, choose, give, is_open, progressed, refreshed
-from tests.integration.test_config_flow import answering
-from tests.integration.test_config_flow_register import NUMBER, asked_for_code
+from tests.integration.flows.dialogs import Result, begin, choose, give, is_open, progressed, refreshed
+from tests.integration.flows.test_config_flow import answering
+from tests.integration.flows.test_register import NUMBER, asked_for_code
 
 PREFIX = "urn:signal-courier:problem:"
 SCOPES = ["send", "receive", "contacts", "groups", "accounts"]

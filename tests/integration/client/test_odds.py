@@ -27,8 +27,8 @@ from custom_components.signal_courier.client.events import Event, Place
 from custom_components.signal_courier.client.models import Conversation, Queues, Sent, Status
 from custom_components.signal_courier.conversations import ConversationDirectory
 from custom_components.signal_courier.errors import home_assistant_error
-from custom_components.signal_courier.events import EventHub
 from custom_components.signal_courier.happenings.polls import async_asked_poll, async_remember_poll
+from custom_components.signal_courier.receiving.events import EventHub
 from tests.integration.courier import DEMO_GROUP, ECHO, HOME, POLLY, SECOND, uuid_of
 from tests.integration.waiting import wait_for
 

@@ -6,7 +6,7 @@ from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.helpers.dispatcher import async_dispatcher_connect, async_dispatcher_send
 from homeassistant.util.signal_type import SignalTypeFormat
 
-from .const import DOMAIN
+from ..const import DOMAIN
 
 _READ: SignalTypeFormat[str, int | None] = SignalTypeFormat(f"{DOMAIN}_read_{{}}")
 

@@ -7,7 +7,7 @@ from homeassistant.data_entry_flow import FlowResultType
 from custom_components.signal_courier.client import NotFound, SignalCourierClient
 from custom_components.signal_courier.const import CONF_ACCOUNT
 from tests.integration.courier import HOME, SECOND, Courier, uuid_of
-from tests.integration.flows import Result, choose, connected, give
+from tests.integration.flows.dialogs import Result, choose, connected, give
 
 NUMBER = "+4915100000050"
 LANDLINE = "+4915100000097"

@@ -11,7 +11,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from custom_components.signal_courier.actions.questions import Question
 from custom_components.signal_courier.client.events import MessageContent, MessageRef, Person, Place, Poll
 from custom_components.signal_courier.const import CONF_ACCOUNT, DOMAIN
-from custom_components.signal_courier.events import CourierEvent
+from custom_components.signal_courier.receiving.events import CourierEvent
 from tests.integration.courier import ECHO, HOME, LIMITED, POLLY, SECOND, TOKEN, uuid_of
 from tests.integration.waiting import wait_for, wait_until
 
