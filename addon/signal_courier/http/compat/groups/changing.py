@@ -6,7 +6,7 @@ import msgspec
 from aiohttp import web
 
 from signal_courier.access.scopes import Scope
-from signal_courier.engine.commands import GroupLinkState, GroupPermission
+from signal_courier.engine.commands.groups import GroupLinkState, GroupPermission
 from signal_courier.http.answers import empty, json_answer
 from signal_courier.http.call import Call
 from signal_courier.http.compat.avatars import Avatar, staged_avatar
