@@ -73,8 +73,10 @@ class Gateway:
 
 
 @contextlib.asynccontextmanager
-async def gateway(folder: Path, monkeypatch: pytest.MonkeyPatch, **settings: Any) -> AsyncIterator[Gateway]:
+async def gateway(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, *, trust_loopback: bool = False, **settings: Any
+) -> AsyncIterator[Gateway]:
     monkeypatch.setattr(Simulator, "__init__", _fast)
-    async with simulated(folder, trust_loopback=False, **settings) as service:
+    async with simulated(folder, trust_loopback=trust_loopback, **settings) as service:
         _, secret = await service.courier.tokens.create(new_token("admin", [Scope.ADMIN]))
         yield Gateway(service, secret)

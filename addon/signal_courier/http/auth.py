@@ -151,9 +151,13 @@ class Gate:
             _LOGGER.warning("A wrong token came from %s (number %d)%s", request.remote, count, more)
         raise Unauthorized
 
+    def is_near(self, request: web.BaseRequest) -> bool:
+        """Whether a request comes from a trusted program on this machine, whatever token it shows."""
+        return self._trust_loopback and self._is_loopback(request.remote) and self._is_direct(request)
+
     def _without_token(self, request: web.BaseRequest, target: str) -> Caller | None:
         """Who is trusted all the same."""
-        if self._trust_loopback and self._is_loopback(request.remote) and self._is_direct(request):
+        if self.is_near(request):
             return LOOPBACK
         if self._open and _is_open(target):
             return OPEN

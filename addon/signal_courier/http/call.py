@@ -8,6 +8,7 @@ from urllib.parse import unquote_to_bytes
 from aiohttp import web
 
 from signal_courier.access.caller import Caller
+from signal_courier.access.scopes import Scope
 from signal_courier.http.problems import NotAllowed
 from signal_courier.http.services import Services
 from signal_courier.messaging.sending.delivery import Outcome
@@ -31,7 +32,7 @@ class Wishes:
 class Call[B, Q]:
     """A request on its way through a handler. `body` and `query` are what the route declared, `None` otherwise."""
 
-    __slots__ = ("body", "caller", "checked_account", "dialect", "once", "path", "query", "request", "services", "terms")
+    __slots__ = ("_nearness", "body", "caller", "checked_account", "dialect", "once", "path", "query", "request", "services", "terms")
 
     def __init__(
         self,
@@ -42,7 +43,7 @@ class Call[B, Q]:
         body: B,
         query: Q,
         caller: Caller,
-        terms: Terms | None = None,
+        nearness: Callable[[web.BaseRequest], bool],
     ) -> None:
         self.request = request
         self.services = services
@@ -56,7 +57,8 @@ class Call[B, Q]:
         """The account that only the body or the query named, for the audit log."""
         self.once: Callable[[Wishes, Callable[[], Awaitable[web.Response]]], Awaitable[web.Response]] | None = None
         """Serves a request with an idempotency key once, for a handler that reads the body itself."""
-        self.terms = terms
+        self._nearness = nearness
+        self.terms: Terms | None = None
         """How what it sends is to be sent; `None` = at once, while the caller waits."""
 
     def send(self, account: str, recipients: Sequence[Recipient], what: Sendable) -> Coroutine[None, None, Outcome]:
@@ -69,6 +71,16 @@ class Call[B, Q]:
     def account(self) -> str:
         """The account named by `{number}` in the path, as signal-cli spells it."""
         return parse_number(decode_again(self.path["number"])).e164
+
+    @property
+    def may_name_this_machine(self) -> bool:
+        """Whether it may let the service call this very machine: programs on it, which can do so themselves, and administrators."""
+        return self.caller.may(Scope.ADMIN) or self.is_near
+
+    @property
+    def is_near(self) -> bool:
+        """Whether a program on this machine is asking that is trusted as such, whatever token it shows."""
+        return self._nearness(self.request)
 
     def check_account(self, account: str) -> str:
         """Give an account back that only the body or the query named; raises `NotAllowed` where the caller may not use it."""

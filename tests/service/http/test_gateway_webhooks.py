@@ -99,3 +99,14 @@ async def test_a_message_for_a_linked_device_is_posted_signed_and_its_id_answers
     assert (await receiver.taken()).json["message"] == "again"
     assert (await house.service.courier.outbox.waiting.for_end(queued.json["id"], 10)).state in ("sent", "delivered", "read")
     assert (await other.ask("GET", "webhooks")).json == []
+
+
+async def test_a_program_on_this_machine_may_have_posts_to_this_machine_with_a_token_of_the_gateway(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, receiver: Receiver
+) -> None:
+    async with gateway(tmp_path, monkeypatch, trust_loopback=True) as house:
+        token = await house.token()
+        assert (await token.ask("POST", "webhooks", {"url": receiver.url})).status == 201
+        message = {"contact": "4915100000001", "platform": "signal", "text": "hello"}
+        assert (await token.ask("POST", "devices/4915100000002/message", message)).status == 200
+        assert (await receiver.taken()).json["message"] == "hello"

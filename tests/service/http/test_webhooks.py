@@ -183,14 +183,30 @@ async def test_a_token_gets_no_more_than_its_accounts(service: Service) -> None:
     assert (await service.get(path, **admin)).status == 404
 
 
-async def test_only_who_may_do_everything_may_post_to_this_machine(service: Service, receiver: Receiver) -> None:
+async def test_only_who_may_do_everything_may_post_to_this_machine_from_another(tmp_path: Path, receiver: Receiver) -> None:
+    async with served(tmp_path, {"listContacts": [], "listGroups": []}, trust_loopback=False) as service:
+        ann = await key(service, Scope.RECEIVE)
+        assert (await service.post(HOOKS, {"url": receiver.url}, **ann)).json["field"] == "url"
+        made = await service.post(HOOKS, {"url": "http://0x7f000001:1/"}, **ann)  # a name, as far as can be told
+        path = f"{HOOKS}/{made.json['webhook']['id']}"
+        test = (await service.post(f"{path}/test", **ann)).json
+        assert (test["outcome"], test["error"]) == ("failed", "the address is one that webhooks may not have")
+        assert (await service.request("PATCH", path, {"url": receiver.url}, **ann)).status == 400
+        assert (await service.post(HOOKS, {"url": receiver.url}, **await key(service, Scope.ADMIN))).status == 201
+
+
+async def test_a_program_on_this_machine_may_have_posts_to_this_machine_whatever_token_it_shows(
+    service: Service, receiver: Receiver
+) -> None:
     ann = await key(service, Scope.RECEIVE)
-    assert (await service.post(HOOKS, {"url": receiver.url}, **ann)).json["field"] == "url"
-    made = await service.post(HOOKS, {"url": "http://0x7f000001:1/"}, **ann)  # a name, as far as can be told
+    made = await service.post(HOOKS, {"url": receiver.url, "types": ["message"]}, **ann)
+    assert made.status == 201
+    receive(service, "hello")
+    assert (await receiver.taken()).text == "hello"
     path = f"{HOOKS}/{made.json['webhook']['id']}"
-    test = (await service.post(f"{path}/test", **ann)).json
-    assert (test["outcome"], test["error"]) == ("failed", "the address is one that webhooks may not have")
-    assert (await service.request("PATCH", path, {"url": receiver.url}, **ann)).status == 400
+    assert (await service.request("PATCH", path, {"url": receiver.url + "2"}, **ann)).status == 200
+    handed_over = ann | {"X-Forwarded-For": "192.0.2.7"}
+    assert (await service.request("PATCH", path, {"url": receiver.url}, **handed_over)).status == 400
 
 
 async def test_the_webhooks_of_a_revoked_token_get_nothing_more(service: Service, receiver: Receiver) -> None:

@@ -84,7 +84,7 @@ async def create_gateway_webhook(call: Call[NewGatewayWebhook, None]) -> web.Str
     made = await call.services.webhooks.create(
         url,
         owner=call.caller.token_id or "",
-        local=call.caller.may(Scope.ADMIN),
+        local=call.may_name_this_machine,
         description="gateway",
         form=BodyForm.GATEWAY,
         selection=Selection(types=(EventType.MESSAGE.value,), accounts=tuple(sorted(accounts)) if accounts is not None else None),
@@ -123,7 +123,7 @@ async def change_gateway_webhook(call: Call[GatewayWebhookChange, None]) -> web.
             raise InvalidValue("url", "URL cannot be empty")
         _check_url(call, body.url.strip())
         changes["url"] = body.url.strip()
-    await call.services.webhooks.change(endpoint, changes, local=call.caller.may(Scope.ADMIN), active=body.active)
+    await call.services.webhooks.change(endpoint, changes, local=call.may_name_this_machine, active=body.active)
     return json_answer(_entry(endpoint))
 
 

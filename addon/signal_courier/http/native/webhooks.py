@@ -30,7 +30,7 @@ Url = Annotated[
     str,
     Meta(
         description="Where to post; `http` and private networks are allowed. Refused, also when a name turns out to be one: link-local "
-        "addresses, those of a cloud's metadata and of Home Assistant's Supervisor; this very machine, except for the scope `admin`.",
+        "addresses, those of a cloud's metadata and of Home Assistant's Supervisor; this very machine, except for programs on it and the scope `admin`.",
         examples=["https://receiver.example/signal"],
         max_length=2000,
     ),
@@ -231,7 +231,7 @@ async def create_webhook(call: Call[NewWebhook, None]) -> web.StreamResponse:
     made = await call.services.webhooks.create(
         body.url,
         owner=call.caller.token_id or "",
-        local=call.caller.may(Scope.ADMIN),
+        local=call.may_name_this_machine,
         description=body.description,
         form=body.form,
         links=body.links,
@@ -281,7 +281,7 @@ async def change_webhook(call: Call[WebhookChange, None]) -> web.StreamResponse:
             now.conversations if body.conversations is UNSET else body.conversations,
         )
     active = None if body.active is UNSET else body.active
-    await call.services.webhooks.change(endpoint, changes, local=call.caller.may(Scope.ADMIN), active=active)
+    await call.services.webhooks.change(endpoint, changes, local=call.may_name_this_machine, active=active)
     return json_answer(_entry(call, endpoint))
 
 
