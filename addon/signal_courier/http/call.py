@@ -43,7 +43,7 @@ class Call[B, Q]:
         body: B,
         query: Q,
         caller: Caller,
-        nearness: Callable[[web.BaseRequest], bool],
+        nearness: Callable[[web.BaseRequest], bool] = lambda _: False,
     ) -> None:
         self.request = request
         self.services = services
@@ -88,6 +88,11 @@ class Call[B, Q]:
             raise NotAllowed
         self.checked_account = account
         return account
+
+    def check_scope(self, scope: Scope) -> None:
+        """Raises `NotAllowed` where what the body names asks for more than the route does."""
+        if not self.caller.may(scope):
+            raise NotAllowed
 
     def check_everybody(self) -> None:
         """Raises `NotAllowed` where the caller may reach only some people."""

@@ -151,3 +151,19 @@ def test_every_route_has_a_scope_or_is_known_to_need_none() -> None:
     harmless = {"/v1/about", "/v1/health", "/api/v2/problems", "/api/v2/health", "/api/v2/tokens/self", "/api/v1/check"}
     checked_by_method = {"/api/v1/rpc"}
     assert {route.path for route in ROUTES if route.scope is None} <= documents | harmless | checked_by_method
+
+
+def test_to_trust_a_safety_number_is_for_whoever_manages_the_account() -> None:
+    """Who may only look people up cannot let a new key in."""
+    scopes = {route.scope for route in ROUTES if "/trust" in route.path}
+    assert scopes == {Scope.ACCOUNTS}
+
+
+async def test_a_group_is_changed_with_the_scope_of_groups_by_every_address(service: Service) -> None:
+    (group,) = (await service.get(f"/v1/groups/{ACCOUNT}")).json
+    for scopes, status in (([Scope.CONTACTS], 403), ([Scope.CONTACTS, Scope.GROUPS], 204)):
+        _, secret = await service.courier.tokens.create(new_token("matrix", scopes))
+        path = f"/api/v2/conversations/{group['id']}?account=%2B{ACCOUNT[1:]}"
+        headers = {"Authorization": f"Bearer {secret}"}
+        assert (await service.request("PATCH", path, {"expires_in": 60}, **headers)).status == status
+        assert (await service.request("PATCH", path, {"blocked": False}, **headers)).status == status

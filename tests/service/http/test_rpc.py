@@ -16,6 +16,7 @@ from tests.fakes.daemon import Failure
 from tests.fakes.listener import frame_of
 from tests.fakes.served import ACCOUNT, Reply, Service, served
 from tests.fakes.sse import EventSource
+from tests.service.access.reached import ROUTES
 
 SECOND = "+4915100000002"
 PERSON = "+4915100000003"
@@ -157,6 +158,29 @@ def test_every_method_of_signal_cli_has_a_scope() -> None:
     known = {method for version, methods in METHODS.items() if not version.startswith("_") for method in methods}
     free = {"version", "listAccounts", "subscribeReceive", "unsubscribeReceive", "subscribeCallEvents", "unsubscribeCallEvents"}
     assert known - free - SCOPES.keys() == set()
+
+
+def test_a_method_asks_for_the_scope_that_its_drop_in_route_asks_for() -> None:
+    same = {
+        "send": ("POST", "/v2/send"), "sendReaction": ("POST", "/v1/reactions/{number}"), "startCall": ("POST", "/v1/calls/{number}"),
+        "listCalls": ("GET", "/v1/calls/{number}"), "receive": ("GET", "/v1/receive/{number}"),
+        "listContacts": ("GET", "/v1/contacts/{number}"), "sendContacts": ("POST", "/v1/contacts/{number}/sync"),
+        "getUserStatus": ("GET", "/v1/search/{number}"), "listIdentities": ("GET", "/v1/identities/{number}"),
+        "trust": ("PUT", "/v1/identities/{number}/trust/{numberToTrust}"), "listStickerPacks": ("GET", "/v1/sticker-packs/{number}"),
+        "addStickerPack": ("POST", "/v1/sticker-packs/{number}"), "updateGroup": ("POST", "/v1/groups/{number}"),
+        "sendPinMessage": ("POST", "/v1/groups/{number}/{groupid:path}/pin-message"), "updateProfile": ("PUT", "/v1/profiles/{number}"),
+        "listDevices": ("GET", "/v1/devices/{number}"), "register": ("POST", "/v1/register/{number}"),
+    }  # fmt: skip
+    scopes = {(route.method, route.path): route.scope for route in ROUTES}
+    assert {method: SCOPES[method] for method in same} == {method: scopes[route] for method, route in same.items()}
+
+
+async def test_blocking_a_group_asks_for_the_scope_of_groups_too(service: Service) -> None:
+    group = {"account": ACCOUNT, "group-id": "0W5JZwUNJbYTjHA44GSBP/M39EhJbsOro8bdchaAs9M="}
+    for method in ("block", "unblock", "sendMessageRequestResponse"):
+        for scopes, allowed in (((Scope.CONTACTS,), False), ((Scope.CONTACTS, Scope.GROUPS), True)):
+            reply = await rpc(service, request(method, group), Authorization=f"Bearer {await token(service, *scopes)}")
+            assert (reply.json.get("error", {}).get("code") != -32001) == allowed
 
 
 @pytest.mark.parametrize("scope", list(Scope))

@@ -79,7 +79,7 @@ _EMPTY = "Couldn't process request - please provide a valid safety number"
 
 
 @routes.add(
-    "PUT", "/v1/identities/{number}/trust/{numberToTrust}", scope=Scope.CONTACTS, body=TrustIdentity,
+    "PUT", "/v1/identities/{number}/trust/{numberToTrust}", scope=Scope.ACCOUNTS, body=TrustIdentity,
     body_example={"trust_all_known_keys": True},
     answers=[Answer(204, "Trusted."), refusal("Neither or both were given, or the safety number is another.", _NEITHER)],
 )  # fmt: skip

@@ -191,10 +191,13 @@ class ConversationChange(msgspec.Struct, kw_only=True):
 async def change_conversation(call: Call[ConversationChange, AccountQuery]) -> web.StreamResponse:
     """Change what is saved of a person, how long messages last, or block.
 
-    Of a group it takes `blocked` and `expires_in` only. Names and notes are for this account alone; the timer holds for both sides.
+    Of a group it takes `blocked` and `expires_in` only, and wants the scope `groups` too. Names and notes are for this account
+    alone; the timer holds for both sides.
     """
     recipient = recipient_in(call)
     call.check_recipients([recipient])
+    if isinstance(recipient, GroupId):
+        call.check_scope(Scope.GROUPS)
     account = await account_of(call, call.query.account)
     body, commands = call.body, call.services.commands
     names = (body.name, body.given_name, body.family_name, body.nickname, body.note)
@@ -267,10 +270,13 @@ class RequestAnswer(msgspec.Struct):
 async def answer_request(call: Call[RequestAnswer, AccountQuery]) -> web.StreamResponse:
     """Accept or delete the message request of somebody new.
 
-    Until it is accepted the sender does not see whether messages were read. Deleting one does not block the person.
+    Until it is accepted the sender does not see whether messages were read. Deleting one does not block the person. For a group
+    it wants the scope `groups` too.
     """
     recipient = recipient_in(call)
     call.check_recipients([recipient])
+    if isinstance(recipient, GroupId):
+        call.check_scope(Scope.GROUPS)
     account = await account_of(call, call.query.account)
     await call.services.commands.send_message_request_response(
         account,

@@ -106,7 +106,7 @@ class Trusting(msgspec.Struct):
 
 
 @routes.add(
-    "PUT", "/api/v2/identities/{recipient}/trust", scope=Scope.CONTACTS, accounts=Reach.CHECKED, query=AccountQuery, body=Trusting,
+    "PUT", "/api/v2/identities/{recipient}/trust", scope=Scope.ACCOUNTS, accounts=Reach.CHECKED, query=AccountQuery, body=Trusting,
     body_example={"all_keys": True},
     answers=[Answer(204, "Trusted; messages that waited for it go out."), INVALID, REFUSED],
 )  # fmt: skip

@@ -30,7 +30,8 @@ Url = Annotated[
     str,
     Meta(
         description="Where to post; `http` and private networks are allowed. Refused, also when a name turns out to be one: link-local "
-        "addresses, those of a cloud's metadata and of Home Assistant's Supervisor; this very machine, except for programs on it and the scope `admin`.",
+        "addresses, those of a cloud's metadata and of Home Assistant's Supervisor; this very machine, except for "
+        "programs on it and the scope `admin`.",
         examples=["https://receiver.example/signal"],
         max_length=2000,
     ),

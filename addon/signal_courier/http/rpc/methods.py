@@ -23,14 +23,14 @@ OPEN = frozenset({"version", "listAccounts"})
 
 _SCOPES: Mapping[Scope, str] = {
     Scope.SEND: """send sendReaction sendReceipt sendTyping sendPollCreate sendPollVote sendPollTerminate sendStory remoteDelete
-        sendAdminDelete sendPinMessage sendUnpinMessage sendPaymentNotification startCall acceptCall rejectCall hangupCall""",
-    Scope.RECEIVE: "receive getAttachment listCalls",
+        sendAdminDelete sendPaymentNotification listCalls startCall acceptCall rejectCall hangupCall""",
+    Scope.RECEIVE: "receive getAttachment",
     Scope.CONTACTS: """listContacts updateContact removeContact block unblock getUserStatus getAvatar sendMessageRequestResponse
-        listStickerPacks getSticker addStickerPack uploadStickerPack""",
-    Scope.GROUPS: "listGroups updateGroup joinGroup quitGroup",
+        sendContacts listIdentities""",
+    Scope.GROUPS: "listGroups updateGroup joinGroup quitGroup sendPinMessage sendUnpinMessage",
     Scope.ACCOUNTS: """startLink finishLink register verify unregister updateAccount updateProfile updateConfiguration setPin removePin
         startChangeNumber finishChangeNumber submitRateLimitChallenge deleteLocalAccountData addDevice removeDevice updateDevice
-        listDevices listIdentities trust sendContacts sendSyncRequest""",
+        listDevices trust sendSyncRequest listStickerPacks getSticker addStickerPack uploadStickerPack""",
 }
 SCOPES: Mapping[str, Scope] = {method: scope for scope, methods in _SCOPES.items() for method in methods.split()}
 """The scope that a method asks for."""
@@ -44,6 +44,8 @@ READING = frozenset(
 
 _NOBODY_NAMED = frozenset({"acceptCall", "rejectCall", "hangupCall"})
 """These reach somebody whom none of their parameters names."""
+_CONTACTS_OR_GROUPS = frozenset({"block", "unblock", "sendMessageRequestResponse"})
+"""For a group these ask for the scope `groups`, too."""
 _GROUPS = frozenset({"groupid", "groupids"})
 _RECIPIENTS = frozenset({"recipient", "recipients", "groupid", "groupids", "username", "usernames"})
 _FILES = frozenset({"attachment", "attachments", "avatar", "previewimage", "path"})
@@ -56,6 +58,8 @@ def check[B, Q](call: Call[B, Q], method: str, params: Params) -> None:
     caller = call.caller
     if method not in OPEN and not caller.may(SCOPES.get(method, Scope.ADMIN)):
         raise NotAllowed
+    if method in _CONTACTS_OR_GROUPS and _names_group(params):
+        call.check_scope(Scope.GROUPS)
     if caller.accounts is not None:
         _check_account(call, method, params)
     if caller.recipients is not None and method not in READING:
@@ -79,7 +83,7 @@ def _check_account[B, Q](call: Call[B, Q], method: str, params: Params) -> None:
 
 
 def _check_recipients[B, Q](call: Call[B, Q], method: str, params: Params) -> None:
-    if method in _NOBODY_NAMED or (method == "sendStory" and not any(_plain(key) in _GROUPS and value for key, value in params.items())):
+    if method in _NOBODY_NAMED or (method == "sendStory" and not _names_group(params)):
         raise NotAllowed  # a recipient may be named all the same: signal-cli takes no notice of it
     try:
         named = list(_recipients(params))
@@ -88,6 +92,10 @@ def _check_recipients[B, Q](call: Call[B, Q], method: str, params: Params) -> No
     if not named:
         raise NotAllowed
     call.check_recipients(named)
+
+
+def _names_group(params: Params) -> bool:
+    return any(_plain(key) in _GROUPS and value for key, value in params.items())
 
 
 def _recipients(params: Params) -> Iterator[Recipient]:

@@ -51,7 +51,7 @@ class HttpServer:
         self.router = Router(tables)
         self._services = services
         self._gate = Gate(services.settings, tokens)
-        self._nearness = self._gate.is_near
+        self._near = self._gate.is_near
         self._audit = audit
         self._cross_origin = CrossOrigin(services.settings)
         self._listeners: list[Listener] = []
@@ -163,7 +163,7 @@ class HttpServer:
         if route.reader is not None and (route.query_upgraded or not is_upgrade(request)):
             query = route.reader.read(request.query)
         call: Call[object, object] = Call(
-            request, self._services, match.path, match.dialect or caller.dialect or self._default_dialect, None, query, caller, self._nearness
+            request, self._services, match.path, match.dialect or caller.dialect or self._default_dialect, None, query, caller, self._near
         )
         if route.body is None:
             call.once = partial(self._once.serve, caller)
