@@ -285,6 +285,81 @@ async def test_a_parked_conversation_does_not_hold_up_others(world: World) -> No
     assert signal.texts() == ["waits", "waits too"]
 
 
+async def test_a_message_to_several_reaches_those_who_do_not_wait_behind_somebody_who_is_parked(world: World) -> None:
+    _, outbox, signal = world
+    signal.trouble[BEN] = {"type": "IDENTITY_FAILURE"}
+    parked = await outbox.submit(ANN, people(BEN), Message(text="0"))
+    await until(outbox, parked.id, "parked")
+    entering = await outbox.submit(ANN, people(CLEO, BEN), Message(text="1"))
+    last = await outbox.submit(ANN, people(CLEO), Message(text="2"))
+    assert (await outbox.waiting.for_end(last.id, 10)).state == "sent"
+    assert signal.texts(CLEO) == ["1", "2"]
+    states = {one.recipient: (one.state, one.reason) for one in (await outbox.get(entering.id)).recipients}
+    assert states == {CLEO: ("sent", None), BEN: ("parked", "untrusted_identity")}
+    signal.trouble.clear()
+    outbox.trusted(ANN)
+    assert (await outbox.waiting.for_end(entering.id, 10)).state == "sent"
+    assert signal.texts(BEN) == ["0", "1"]
+    assert signal.texts(CLEO) == ["1", "2"]
+
+
+async def test_what_came_before_somebody_was_parked_reaches_the_others_too(world: World) -> None:
+    service, outbox, signal = world
+    held, go_on = asyncio.Event(), asyncio.Event()
+
+    async def send(params: dict[str, Any]) -> dict[str, Any]:
+        if params["message"] == "0":
+            held.set()
+            await go_on.wait()
+        return signal.send(params)
+
+    service.daemon.on("send", send)
+    signal.trouble[BEN] = {"type": "RATE_LIMIT_FAILURE", "token": "token-1", "retryAfterSeconds": 3600}
+    first = await outbox.submit(ANN, people(BEN), Message(text="0"))
+    await asyncio.wait_for(held.wait(), 10)
+    waiting = [await outbox.submit(ANN, people(BEN, CLEO), Message(text=str(number))) for number in range(1, 4)]
+    go_on.set()
+    await until(outbox, first.id, "parked")
+    for behind in waiting:
+        status = await outbox.waiting.until(behind.id, DeliveryState.SENT, 10)
+        assert {one.recipient: one.state for one in status.recipients} == {BEN: "parked", CLEO: "sent"}
+    assert (signal.texts(CLEO), signal.texts(BEN)) == (["1", "2", "3"], [])
+    signal.trouble.clear()
+    outbox.challenge_solved(ANN)
+    for status in waiting:
+        assert (await outbox.waiting.for_end(status.id, 10)).state == "sent"
+    assert (signal.texts(CLEO), signal.texts(BEN)) == (["1", "2", "3"], ["0", "1", "2", "3"])
+
+
+async def test_those_who_are_parked_for_the_same_stay_together(world: World) -> None:
+    service, outbox, signal = world
+    for person in (BEN, CLEO):
+        signal.trouble[person] = {"type": "IDENTITY_FAILURE"}
+    statuses = [await outbox.submit(ANN, people(BEN, CLEO), Message(text=str(number))) for number in range(5)]
+    await until(outbox, statuses[-1].id, "parked")
+    signal.trouble.clear()
+    outbox.trusted(ANN)
+    for status in statuses:
+        assert (await outbox.waiting.for_end(status.id, 10)).state == "sent"
+    assert signal.texts(BEN) == signal.texts(CLEO) == ["0", "1", "2", "3", "4"]
+    assert len(service.asked("send")) == 6
+
+
+async def test_one_whom_the_network_alone_keeps_away_holds_up_nobody_else(world: World) -> None:
+    _, outbox, signal = world
+    signal.trouble[BEN] = {"type": "NETWORK_FAILURE"}
+    first = await outbox.submit(ANN, people(BEN, CLEO), Message(text="0"))
+    await outbox.waiting.until(first.id, DeliveryState.SENT, 0.5)
+    second = await outbox.submit(ANN, people(BEN, CLEO), Message(text="1"))
+    async with asyncio.timeout(10):
+        while signal.texts(CLEO) != ["0", "1"]:  # noqa: ASYNC110  # the fake tells no one
+            await asyncio.sleep(0.01)
+    signal.trouble.clear()
+    await outbox.retry(first.id)
+    assert (await outbox.waiting.for_end(second.id, 10)).state == "sent"
+    assert signal.texts(BEN) == ["0", "1"]
+
+
 async def test_what_waits_can_be_cancelled_and_what_failed_tried_again(world: World) -> None:
     _, outbox, signal = world
     signal.trouble[BEN] = {"type": "IDENTITY_FAILURE"}

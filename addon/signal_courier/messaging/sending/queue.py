@@ -2,7 +2,7 @@
 
 A *part* is what one call to signal-cli is made for: persons, usernames, or one group. It stands in the lane of each of its conversations,
 and goes when it is the first in all of them, when it is due, and when the account's pace allows it. Whom a call does not reach stays at the
-head of their lane, so that nothing overtakes.
+head of their lane, so that nothing overtakes. Who stands behind somebody who is parked leaves the part, so that the others need not wait.
 
 The disk knows that a call is being made before it is made, and what became of it before anything else happens. A call whose answer is lost
 keeps its lane until receipts have had time to tell (`outbox_evidence`); after that it is `unknown`, or sent again where that is wanted.
@@ -91,6 +91,8 @@ class _Part:
     failures: int = 0
     busy: bool = False
     gone: bool = False
+    alone: bool = False
+    """What keeps these away does not concern everybody: a call for them and others has reached the others."""
     proved: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -143,8 +145,9 @@ class Queue:
     def add(self, message: Outgoing) -> None:
         """Take a stored message whose recipients are queued or parked."""
         self.messages[message.number] = message
-        for entries in parts_of(entry for entry in message.entries if entry.state in (DeliveryState.QUEUED, DeliveryState.PARKED)):
-            self._enter(self._part(message, entries))
+        for alike in _alike(entry for entry in message.entries if entry.state in (DeliveryState.QUEUED, DeliveryState.PARKED)):
+            for entries in parts_of(alike):
+                self._enter(self._part(message, entries))
 
     def look_into(self, message: Outgoing, latest: int | None = None) -> None:
         """Take a stored message with recipients of whom it is unknown whether their call was made.
@@ -241,6 +244,10 @@ class Queue:
         return list(lanes)
 
     def _enter(self, part: _Part) -> None:
+        if len(apart := self._apart(part)) > 1:
+            for entries in apart:
+                self._enter(self._part(part.message, entries))
+            return
         self._parts.setdefault(part.message.number, []).append(part)
         for lane in part.lanes:
             self._lanes.setdefault(lane, deque()).append(part)
@@ -258,6 +265,36 @@ class Queue:
             elif part.message.once and self._lanes[lane][0].failures and not self._lanes[lane][0].busy:
                 self._lanes[lane][0].due = asyncio.get_running_loop().time()  # it is known soon whether this one can go
                 self._consider(self._lanes[lane][0])
+
+    def _apart(self, part: _Part) -> list[list[Entry]]:
+        """The recipients of a part by whom they are held up: nobody should wait because of what only others have to wait for."""
+        if part.busy or len(part.lanes) < 2:
+            return [part.entries]
+        apart: dict[_Part | None, list[Entry]] = {}
+        for entry in part.entries:
+            lane = part.message.account, entry.lane or entry.name
+            head = self._lanes[lane][0] if lane in self._lanes else part
+            is_held = head is not part and not head.busy and (lane in self._parked or head.alone)
+            apart.setdefault(head if is_held else None, []).append(entry)
+        return list(apart.values())
+
+    def _split(self, part: _Part) -> None:
+        """Put several parts in the place of one whose recipients are not held up by the same."""
+        if part.gone or len(apart := self._apart(part)) < 2:
+            return
+        part.gone = True
+        heirs = [self._part(part.message, entries) for entries in apart]
+        parts = self._parts[part.message.number]
+        at = parts.index(part)
+        parts[at : at + 1] = heirs
+        for heir in heirs:
+            heir.failures, heir.alone = part.failures, part.alone
+            for lane in heir.lanes:
+                queue = self._lanes[lane]
+                queue[queue.index(part)] = heir
+            self._watch_end(heir)
+        for heir in heirs:
+            self._consider(heir)
 
     def _consider(self, part: _Part) -> None:
         """Plan a part if it is the first in all of its lanes."""
@@ -278,6 +315,7 @@ class Queue:
         parts += heirs
         if not parts:
             del self._parts[part.message.number]
+        headed: list[tuple[str, str]] = []
         for lane in part.lanes:
             queue = self._lanes[lane]
             place = queue.index(part)
@@ -288,17 +326,9 @@ class Queue:
             if not queue:
                 del self._lanes[lane]
                 self._parked.discard(lane)
-            else:
-                self._consider(queue[0])
-                if place:
-                    continue
-                left = [entry for heir in heirs for entry in heir.entries if entry.lane == lane[1]]
-                if any(entry.state is DeliveryState.PARKED for entry in left):
-                    self._tell_waiting(lane, list(queue)[1:], parked=True)
-                elif lane in self._parked:
-                    self._tell_waiting(lane, list(queue)[1 if left else 0 :], parked=False)
-                if left:
-                    self._give_up_behind(lane)
+            elif not place:
+                headed.append(lane)
+        self._tell_behind(headed, heirs)
         for heir in heirs:
             self._watch_end(heir)
             self._consider(heir)
@@ -310,6 +340,24 @@ class Queue:
                 for entry in one.entries
                 if entry.reason == GROUP_APPROVAL and isinstance(entry.recipient, GroupId)
             }
+
+    def _tell_behind(self, lanes: Sequence[tuple[str, str]], heirs: Sequence[_Part]) -> None:
+        """The first of these lanes has gone; `heirs` are those of its recipients who stay in its place."""
+        held: list[tuple[str, str]] = []
+        for lane in lanes:
+            queue = self._lanes[lane]
+            self._consider(queue[0])
+            left = [entry for heir in heirs for entry in heir.entries if entry.lane == lane[1]]
+            if left:
+                held.append(lane)
+            if any(entry.state is DeliveryState.PARKED for entry in left):
+                self._tell_waiting(lane, list(queue)[1:], parked=True)
+            elif lane in self._parked:
+                self._tell_waiting(lane, list(queue)[1 if left else 0 :], parked=False)
+        for part in {part: None for lane in held for part in list(self._lanes[lane])[1:]}:
+            self._split(part)
+        for lane in held:
+            self._give_up_behind(lane)
 
     def _tell_waiting(self, lane: tuple[str, str], parts: Iterable[_Part], *, parked: bool) -> None:
         """Those who stand behind somebody who is parked are so for the same reason, until the lane moves again."""
@@ -464,11 +512,13 @@ class Queue:
             for entry in left:
                 entry.move(DeliveryState.EXPIRED, now, entry.reason)
         heirs: list[_Part] = []
+        is_reached = any(entry.state.is_reached for entry in part.entries)
         for again in _alike(entry for entry in left if entry.state.is_open):
             self._plan(again, part.failures + 1, now)
             for entries in parts_of(again):
                 heir = self._part(message, entries)
                 heir.failures = part.failures + 1
+                heir.alone = part.alone or is_reached
                 heirs.append(heir)
         self._learn(message.account, changed)
         await self._save(message, changed, heirs_left=bool(heirs))
