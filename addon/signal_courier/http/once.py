@@ -33,7 +33,8 @@ _PATIENCE: Final = 120.0
 """Seconds for which a request waits for an equal one that is being worked on."""
 _LONGEST_WAIT: Final = 600.0
 _KEY: Final = re.compile(r"[\x20-\x7e]{1,255}")
-_WAIT: Final = re.compile(r"wait\s*=\s*\"?(\d{1,5})\"?", re.IGNORECASE)
+_ASYNC: Final = re.compile(r"(?:^|,)\s*respond-async\s*(?:[,;=]|$)", re.IGNORECASE)
+_WAIT: Final = re.compile(r"(?:^|[,;])\s*wait\s*=\s*\"?(\d{1,5})\"?", re.IGNORECASE)
 HEADERS: Final[Mapping[str, tuple[str, Mapping[str, object]]]] = {
     KEY: (
         "The same key with the same body gets the same answer and sends one message, for 24 hours and through restarts.",
@@ -71,7 +72,7 @@ def wishes_of(request: web.BaseRequest, match: Match) -> Wishes | None:
     if key is None and prefer is None:
         return None
     terms = Terms()
-    if prefer is not None and "respond-async" in prefer.lower():
+    if prefer is not None and _ASYNC.search(prefer := ",".join(headers.getall(_FOLDED_PREFER))):
         terms.respond_async = True
         if wait := _WAIT.search(prefer):
             terms.wait = min(float(wait[1]), _LONGEST_WAIT)

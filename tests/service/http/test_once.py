@@ -5,7 +5,9 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
+from multidict import CIMultiDict
 
 from tests.fakes.daemon import Failure, HangUp, Held
 from tests.fakes.served import Service, served
@@ -178,6 +180,19 @@ async def test_dont_wait_can_wait_a_little(service: Service) -> None:
     service.daemon.on("send", Failure(-3, "java.net.UnknownHostException"))
     accepted = await service.post("/v2/send", HELLO, Prefer="respond-async, wait=1")
     assert accepted.status == 202
+
+
+async def test_preferences_may_stand_in_several_headers_and_only_the_one_that_is_meant_counts(service: Service) -> None:
+    address = f"http://127.0.0.1:{service.courier.server.port}/v2/send"
+
+    async def status(*preferences: str) -> int:
+        headers = CIMultiDict([("Prefer", preference) for preference in preferences])
+        async with aiohttp.ClientSession() as http, http.post(address, json=HELLO, headers=headers) as answer:
+            return answer.status
+
+    assert await status("return=minimal", "Respond-Async;x=y") == 202
+    assert await status("wait=10", "respond-async") == 201  # within ten seconds
+    assert await status("x-respond-async, handling=lenient") == 201
 
 
 async def test_an_end_of_patience_can_be_given(service: Service) -> None:
