@@ -5,6 +5,7 @@ import base64
 import datetime as dt
 import email.utils
 import itertools
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from standardwebhooks.webhooks import WebhookVerificationError
 from signal_courier.messaging.webhooks import signing
 from signal_courier.messaging.webhooks.endpoint import Endpoint
 from signal_courier.messaging.webhooks.registry import selection_of
-from signal_courier.messaging.webhooks.schedule import ATTEMPTS, JITTER, PAUSES
+from signal_courier.messaging.webhooks.schedule import ATTEMPTS, JITTER, PAUSES, read_retry_after
 from signal_courier.model.errors import InvalidValue, MissingThing
 from signal_courier.model.message_ids import message_id
 from signal_courier.model.webhooks import BodyForm, Cause, Delivery, Outcome, Selection, WebhookState
@@ -233,6 +234,17 @@ async def test_retry_after_is_honoured_where_it_is_longer_than_the_schedule(
     await receiver.taken()
     assert pause <= await stack.clock.turn() <= pause * (1 + JITTER) + 1
     await receiver.taken()
+
+
+@pytest.mark.parametrize("date", ["Sun, 06 Nov 1994 08:49:37 GMT", "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994"])
+def test_a_date_to_retry_after_is_gmt_in_each_of_its_forms_wherever_the_service_runs(monkeypatch: pytest.MonkeyPatch, date: str) -> None:
+    try:
+        with monkeypatch.context() as elsewhere:
+            elsewhere.setenv("TZ", "America/New_York")
+            time.tzset()
+            assert read_retry_after(date, 784_111_777 - 60) == 60
+    finally:
+        time.tzset()
 
 
 @pytest.mark.parametrize("status", [400, 413, 415, 422])

@@ -1,5 +1,6 @@
 """When a delivery that failed is tried again: the schedule that Standard Webhooks 1.0.0 gives, with jitter, and `Retry-After`."""
 
+import datetime as dt
 import email.utils
 import random
 from typing import Final
@@ -34,6 +35,7 @@ def read_retry_after(value: str | None, now: float) -> float | None:
     if value.isascii() and value.isdigit():
         return float(value[:9])
     try:
-        return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - now)
+        date = email.utils.parsedate_to_datetime(value)
+        return max(0.0, (date if date.tzinfo else date.replace(tzinfo=dt.UTC)).timestamp() - now)  # HTTP's dates are all GMT
     except (ValueError, OverflowError):
         return None
