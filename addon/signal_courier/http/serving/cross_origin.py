@@ -5,8 +5,8 @@ from aiohttp import web
 from signal_courier.settings import Settings
 
 _METHODS = "GET, POST, PUT, PATCH, DELETE"
-_HEADERS = "Authorization, Content-Type, X-Api-Key, Idempotency-Key, Prefer, Last-Event-ID"
-_EXPOSED = "Retry-After, Location, Content-Disposition"
+_HEADERS = "Authorization, Content-Type, X-Api-Key, Idempotency-Key, Prefer, Courier-Expires-In, Last-Event-ID, Backup-Passphrase"
+_EXPOSED = "Retry-After, Location, Content-Disposition, Preference-Applied, Idempotent-Replayed"
 _KEEP = "600"
 """Seconds for which a browser remembers the answer to a preflight."""
 
