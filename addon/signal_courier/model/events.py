@@ -318,7 +318,7 @@ class EventFilter(msgspec.Struct, frozen=True, kw_only=True):
     accounts: frozenset[str] | None = None
     types: frozenset[EventType] | None = None
     conversations: frozenset[str] | None = None
-    """Ids as in `Conversation.id`, or numbers, as `conversation_key` makes them."""
+    """Ids as in `Conversation.id`, or numbers, as `conversation_key` makes them. What was sent belongs to those to whom it goes."""
 
     def wants_account(self, account: str | None) -> bool:
         """Whether events of this account are wanted at all; those of the engine concern everybody."""
@@ -333,10 +333,17 @@ class EventFilter(msgspec.Struct, frozen=True, kw_only=True):
         if self.conversations is None:
             return True
         place = event.conversation
-        return place is not None and (place.id in self.conversations or place.number in self.conversations)
+        if place is not None:
+            return place.id in self.conversations or place.number in self.conversations
+        return event.status is not None and any(not self.conversations.isdisjoint(_places(one)) for one in event.status.recipients)
 
 
 EVERYTHING = EventFilter()
+
+
+def _places(recipient: RecipientStatus) -> Sequence[str | None]:
+    """The names of the conversation through which somebody gets what was sent."""
+    return (recipient.group,) if recipient.group is not None else (recipient.recipient, recipient.uuid, recipient.number)
 
 
 def conversation_key(recipient: Recipient) -> str:

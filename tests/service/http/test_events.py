@@ -17,7 +17,7 @@ from signal_courier.model.events import EventType
 from tests.fakes.served import Reply, Service, served, simulated
 from tests.fakes.sse import EventSource
 
-ANN, BEN = "+4915100000001", "+4915100000002"
+ANN, BEN, ECHO = "+4915100000001", "+4915100000002", "+4915100000011"
 ENVELOPES = Path(__file__).parents[2] / "data" / "envelopes"
 MESSAGES = "types=message"
 BEN_UUID = "22222222-2222-4222-8222-222222222222"
@@ -144,9 +144,20 @@ async def test_events_are_filtered_by_account_and_conversation(service: Service)
     assert [event["conversation"]["name"] for event in group] == ["My Group"]
 
 
-@pytest.mark.parametrize("query", ["types=nothing", "account=abc", "conversation=%21", "after=x", "consumer=a/b&wait=0", "consumer=%20"])
+async def test_what_becomes_of_sent_messages_is_found_by_those_to_whom_they_go(service: Service) -> None:
+    sent = await service.post("/api/v2/messages", {"account": ANN, "recipients": [ECHO], "text": "x", "wait": 10})
+    assert sent.status == 201
+    for name in (ECHO, sent.json["recipients"][0]["uuid"]):
+        found = (await page(service, f"wait=5&after=0&types=status&conversation={name}"))["events"]
+        assert {event["status"]["message"] for event in found} == {sent.json["id"]}
+    assert (await page(service, "wait=0&after=0&types=status&conversation=%2B4915100000012"))["events"] == []
+
+
+@pytest.mark.parametrize(
+    "query", ["types=nothing", "account=abc", "conversation=%21", "after=x", "consumer=a/b&wait=0", "consumer=%20", "wait=-1"]
+)
 async def test_a_wrong_filter_is_a_problem_that_names_it(service: Service, query: str) -> None:
-    reply = await service.get(f"/api/v2/events?wait=0&{query}")
+    reply = await service.get(f"/api/v2/events?{query}" if query.startswith("wait") else f"/api/v2/events?wait=0&{query}")
     assert reply.status == 400
     assert reply.headers["Content-Type"] == "application/problem+json"
     assert reply.json["field"] == query.partition("=")[0]

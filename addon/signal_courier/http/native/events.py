@@ -49,7 +49,7 @@ class EventsQuery(msgspec.Struct):
     """Only these accounts."""
     conversation: list[str] = []
     """Only these conversations: numbers, UUIDs or group ids."""
-    wait: int = -1
+    wait: int | None = None
     """Answer with a page as soon as there is something, after so many seconds at the latest (0 = now, 300 at most)."""
     limit: int = 100
     """Most events of a page, 1000 at most."""
@@ -103,11 +103,14 @@ async def follow_events(call: Call[None, EventsQuery]) -> web.StreamResponse:
     retention was faster than the client, it is told how many it missed: `{"type": "missed", "missed": N, "after": ID}`, with SSE under the
     event name `missed`.
     """
+    wait = call.query.wait
+    if wait is not None and wait < 0:
+        raise InvalidValue("wait", f"wait: between 0 and {LONGEST_WAIT} seconds")
     following = await _Following.of(call)
     if is_upgrade(call.request):
         return await _push(call.request, following)
-    if call.query.wait >= 0:
-        return json_bytes(await _page(following, min(call.query.wait, LONGEST_WAIT), max(1, min(call.query.limit, MOST_EVENTS))))
+    if wait is not None:
+        return json_bytes(await _page(following, min(wait, LONGEST_WAIT), max(1, min(call.query.limit, MOST_EVENTS))))
     return await _stream(call.request, following)
 
 
