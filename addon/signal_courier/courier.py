@@ -16,8 +16,9 @@ from signal_courier.access.tokens import Tokens
 from signal_courier.engine.address import parse_address
 from signal_courier.engine.base import Engine
 from signal_courier.engine.commands import Commands
-from signal_courier.engine.daemon import EngineOptions, SignalCli
+from signal_courier.engine.daemon import SignalCli
 from signal_courier.engine.program import install
+from signal_courier.engine.program.options import EngineOptions
 from signal_courier.http import tables
 from signal_courier.http.services import Services
 from signal_courier.http.serving.announcing import Announcer

@@ -12,8 +12,9 @@ import pytest_asyncio
 
 from signal_courier.engine.base import AccountState, EngineState
 from signal_courier.engine.commands import Commands
-from signal_courier.engine.daemon import EngineOptions, SignalCli
+from signal_courier.engine.daemon import SignalCli
 from signal_courier.engine.errors import EngineUnavailable
+from signal_courier.engine.program.options import EngineOptions
 from tests.e2e.lab.datafolder import write_accounts
 from tests.e2e.lab.laboratory import Lab
 

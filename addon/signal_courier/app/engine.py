@@ -11,7 +11,8 @@ from collections.abc import Mapping
 
 from signal_courier.app import layout
 from signal_courier.app.plan import Plan, engine_environment, engine_program, library_options
-from signal_courier.engine.program.process import ProcessOptions, command_line, environment
+from signal_courier.engine.program.options import ProcessOptions
+from signal_courier.engine.program.process import command_line, environment
 
 _MAIN = "org.asamk.signal.Main"
 
@@ -21,7 +22,6 @@ def invocation(plan: Plan) -> tuple[list[str], Mapping[str, str]]:
     chosen = plan.settings
     program = engine_program(chosen)
     options = ProcessOptions(
-        exe=program,
         config_dir=chosen.signal_cli_config_dir,
         trust=chosen.trust_new_identities,
         ignore_attachments=chosen.ignore_attachments,

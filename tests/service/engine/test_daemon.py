@@ -17,8 +17,9 @@ import pytest
 
 from signal_courier.engine.address import parse_address
 from signal_courier.engine.base import AccountState, EngineState
-from signal_courier.engine.daemon import EngineOptions, SignalCli
+from signal_courier.engine.daemon import SignalCli
 from signal_courier.engine.errors import AccountUnknown, EngineFault, EngineTimeout, EngineUnavailable, Unsupported
+from signal_courier.engine.program.options import EngineOptions
 from tests.fakes.daemon import Failure, FakeDaemon, Held, Silence, daemon_process
 from tests.fakes.signal_cli import write_account
 
@@ -332,7 +333,8 @@ async def test_a_killed_service_takes_its_signal_cli_with_it(options: EngineOpti
 _SERVICE = """
 import asyncio, sys
 from pathlib import Path
-from signal_courier.engine.daemon import EngineOptions, SignalCli
+from signal_courier.engine.daemon import SignalCli
+from signal_courier.engine.program.options import EngineOptions
 async def main():
     engine = SignalCli(EngineOptions(exe=Path(sys.argv[1]), config_dir=Path(sys.argv[2]), run_dir=Path(sys.argv[3])))
     await engine.start(lambda frame: None)

@@ -5,13 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from signal_courier.engine.program.process import DaemonProcess, ProcessOptions, command_line, environment
+from signal_courier.engine.program.options import ProcessOptions
+from signal_courier.engine.program.process import DaemonProcess, command_line, environment
 from signal_courier.engine.program.workplace import Workplace
 
 
 @pytest.fixture
 def process(tmp_path: Path) -> DaemonProcess:
-    return DaemonProcess(ProcessOptions(exe=tmp_path / "signal-cli", config_dir=tmp_path), Workplace(tmp_path / "run"))
+    return DaemonProcess(tmp_path / "signal-cli", ProcessOptions(config_dir=tmp_path), Workplace(tmp_path / "run"))
 
 
 @pytest.mark.parametrize(
@@ -77,9 +78,8 @@ def test_a_folder_with_a_blank_stays_one_argument() -> None:
     assert "'-Djava.io.tmpdir=/my data/tmp'" in environment({"HOME": "/x"}, "", Path("/my data/tmp"))["JAVA_OPTS"]
 
 
-def test_every_flag_has_its_place(tmp_path: Path) -> None:
+def test_every_flag_has_its_place() -> None:
     options = ProcessOptions(
-        exe=tmp_path,
         config_dir=Path("/c"),
         trust="never",
         ignore_attachments=True,

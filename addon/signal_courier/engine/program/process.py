@@ -10,16 +10,14 @@ import signal
 import sys
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
+from signal_courier.engine.program.options import ProcessOptions
 from signal_courier.engine.program.workplace import Workplace
 
 _log = logging.getLogger(__name__)
 _daemon_log = logging.getLogger("signal_courier.signal_cli")
-
-type Trust = Literal["on-first-use", "always", "never"]
 
 TERM_SECONDS: Final = 2.2
 """How long signal-cli may take to end by itself (it needs 0.3 s) before it is killed."""
@@ -35,33 +33,26 @@ _CHATTER = re.compile(r"^(WARNING: |Picked up |\s+at |\s*\.\.\. \d+ more|\s*$)")
 _UNKNOWN_FLAG = re.compile(r"unrecognized arguments?: '?(--[a-z-]+)")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProcessOptions:
-    """What the child is told."""
-
-    exe: Path
-    config_dir: Path
-    """Where signal-cli keeps accounts and attachments."""
-    trust: Trust | None = None
-    """Whom to trust when a safety number is new; `None`: signal-cli's own default, on-first-use."""
-    ignore_attachments: bool = False
-    ignore_stories: bool = False
-    ignore_avatars: bool = False
-    ignore_stickers: bool = False
-    send_read_receipts: bool = False
-    java_opts: str = ""
-    """The user's own; ours step back where they say the same."""
-    brief: bool = False
-    """It is started for a few calls only, so that a quick start is worth more than speed later."""
-
-
 class DaemonProcess:
-    """A running signal-cli. `flags_unknown` are those of an earlier run that this version does not know."""
+    """A running signal-cli. `flags_unknown` are those of an earlier run that this version does not know.
 
-    def __init__(self, options: ProcessOptions, workplace: Workplace, flags_unknown: frozenset[str] = frozenset()) -> None:
+    A `brief` one is started for a few calls only, so that a quick start is worth more than speed later.
+    """
+
+    def __init__(
+        self,
+        exe: Path,
+        options: ProcessOptions,
+        workplace: Workplace,
+        *,
+        flags_unknown: frozenset[str] = frozenset(),
+        brief: bool = False,
+    ) -> None:
+        self._exe = exe
         self._options = options
         self._workplace = workplace
         self._flags_unknown = flags_unknown
+        self._brief = brief
         self._process: asyncio.subprocess.Process | None = None
         self._reader: asyncio.Task[None] | None = None
         self._last_words: deque[str] = deque(maxlen=20)
@@ -70,12 +61,12 @@ class DaemonProcess:
         """Start it; it listens on the workplace's socket some seconds later. Raises `OSError`."""
         self._workplace.clean()
         self._process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-I", "-S", str(_LEASH), str(os.getpid()), str(self._options.exe)),
+            *(sys.executable, "-I", "-S", str(_LEASH), str(os.getpid()), str(self._exe)),
             *command_line(self._options, self._workplace.socket, self._flags_unknown),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
-            env=environment(os.environ, self._options.java_opts, self._workplace.temporary, brief=self._options.brief),
+            env=environment(os.environ, self._options.java_opts, self._workplace.temporary, brief=self._brief),
             start_new_session=True,  # Ctrl-C is for us; we tell it when it is time
         )
         self._workplace.remember(self._process.pid)
