@@ -183,7 +183,7 @@ class FakeDaemon:
         """Answer this method so from now on: JSON, a function of the parameters, or one of this module's classes."""
         self._answers[method] = answer
 
-    async def next_call(self, method: str, timeout: float = 10) -> Call:
+    async def next_call(self, method: str, timeout: float = 30) -> Call:
         """The first call of this method that no earlier `next_call` has given."""
         async with asyncio.timeout(timeout), self._changed:
             while True:
@@ -194,12 +194,12 @@ class FakeDaemon:
                     return matching[seen]
                 await self._changed.wait()
 
-    async def wait_subscribed(self, timeout: float = 10) -> None:
+    async def wait_subscribed(self, timeout: float = 30) -> None:
         """Until somebody wants envelopes."""
         async with asyncio.timeout(timeout), self._changed:
             await self._changed.wait_for(self.is_subscribed)
 
-    async def wait_unsubscribed(self, timeout: float = 10) -> None:
+    async def wait_unsubscribed(self, timeout: float = 30) -> None:
         """Until nobody wants envelopes."""
         async with asyncio.timeout(timeout), self._changed:
             await self._changed.wait_for(lambda: not self.is_subscribed())
@@ -401,7 +401,7 @@ async def daemon_process(*arguments: str, python: str) -> AsyncIterator[tuple[as
     process = await asyncio.create_subprocess_exec(python, "-m", "tests.fakes.daemon", *arguments, stdout=asyncio.subprocess.PIPE)
     assert process.stdout is not None
     try:
-        address = (await asyncio.wait_for(process.stdout.readline(), 20)).decode().strip()
+        address = (await asyncio.wait_for(process.stdout.readline(), 30)).decode().strip()
         yield process, address
     finally:
         with contextlib.suppress(ProcessLookupError):

@@ -25,7 +25,7 @@ from signal_courier.store.inbox import InboxTable, NewEnvelope
 from signal_courier.store.webhooks import WebhookTable
 
 ANN, BEN = "+4915100000001", "+4915100000002"
-PATIENCE = 10.0
+PATIENCE = 30.0
 
 
 class HandClock:

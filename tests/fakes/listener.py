@@ -33,7 +33,7 @@ class Listener:
             f"GET /v1/receive/{account} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
             f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n".encode()
         )
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             head = await reader.readuntil(b"\r\n\r\n")
         assert head.startswith(b"HTTP/1.1 101 "), head
         listener = cls(reader, writer)
@@ -44,7 +44,7 @@ class Listener:
 
     async def next_frame(self) -> tuple[int, bytes]:
         """Opcode and payload of the next frame."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             first, size = await self._reader.readexactly(2)
             assert first & 0x80, "every message is one whole frame"
             assert not size & 0x80, "a server does not mask"

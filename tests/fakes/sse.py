@@ -42,7 +42,7 @@ class EventSource:
             assert answer.content_type == "text/event-stream"
             yield cls(answer)
 
-    async def next(self, timeout: float = 10) -> SentEvent:
+    async def next(self, timeout: float = 30) -> SentEvent:
         """The next event; raises `EOFError` at the end of the stream."""
         fields: dict[str, list[str]] = {}
         async with asyncio.timeout(timeout):
@@ -65,7 +65,7 @@ class EventSource:
         async with asyncio.timeout(timeout):
             return [await self.next() for _ in range(count)]
 
-    async def signs_of_life(self, count: int, timeout: float = 10) -> None:
+    async def signs_of_life(self, count: int, timeout: float = 30) -> None:
         """Wait for so many lines that say nothing, while there is no event."""
         async with asyncio.timeout(timeout):
             while count:

@@ -128,7 +128,6 @@ class Writer:
             troubled = self._trouble_since is not None
             error = self._look_after_files() or self._attempt(waiting, alone=troubled)
             if error is None:
-                self._trouble_is_over()
                 pause = SHORTEST_PAUSE
                 continue
             self._meet_trouble(error)
@@ -160,6 +159,8 @@ class Writer:
         for start in range(0, len(waiting), size):
             jobs = waiting[start : start + size]
             error = self._commit(jobs)
+            if error is None and trouble is None and start + size >= len(waiting):
+                self._trouble_is_over()  # before anybody is told that it was written, and asks
             self._report([job for job in jobs if job.done])
             if error is not None:
                 trouble = error

@@ -68,7 +68,7 @@ async def converse(port: int, requests: list[bytes]) -> list[int]:
     try:
         writer.write(b"".join(requests))
         writer.write_eof()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             answered = await reader.read()
     except ConnectionError:
         return []

@@ -36,7 +36,7 @@ def issue(folder: Path, name: str) -> tuple[Path, Path]:
 async def name_at(port: int, trusted: Path) -> str:
     """Whom the certificate names."""
     context = ssl.create_default_context(cafile=str(trusted))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         _, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context, server_hostname="localhost")
         subject = writer.get_extra_info("peercert")["subject"]
         writer.transport.abort()
@@ -60,7 +60,7 @@ async def test_a_renewed_certificate_is_served_without_a_restart(tmp_path: Path,
         port = service.courier.server.port
         assert await name_at(port, certificate) == "first"
         issue(tmp_path, "second")
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             await until_renewed(port, certificate)
         trusted = tmp_path / "trusted.pem"
         trusted.write_bytes(certificate.read_bytes())

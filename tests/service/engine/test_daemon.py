@@ -249,12 +249,12 @@ async def test_a_call_waits_for_a_daemon_that_is_coming(engines: Engines, config
 
 
 async def test_a_call_does_not_wait_for_ever(engines: Engines, config: Path) -> None:
-    behave(config, start_seconds=30)
+    behave(config, start_seconds=60)
     engine = await engines.start(grace=0.1)
     begun = time.monotonic()
     with pytest.raises(EngineUnavailable, match=r"not ready \(starting\)"):
         await engine.call("version", {})
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 20
 
 
 # -- crashes
@@ -310,7 +310,7 @@ async def test_an_orphan_of_a_killed_service_does_not_block_the_next(engines: En
         sys.executable, "-c", _SERVICE, str(options.exe), str(config), str(options.run_dir), stdout=asyncio.subprocess.PIPE
     )
     assert service.stdout is not None
-    orphan = int(await asyncio.wait_for(service.stdout.readline(), 20))
+    orphan = int(await asyncio.wait_for(service.stdout.readline(), 30))
     service.kill()
     await service.wait()
     assert is_running(orphan), "as a child of a start script does"
@@ -324,7 +324,7 @@ async def test_a_killed_service_takes_its_signal_cli_with_it(options: EngineOpti
         sys.executable, "-c", _SERVICE, str(options.exe), str(config), str(options.run_dir), stdout=asyncio.subprocess.PIPE
     )
     assert service.stdout is not None
-    child = int(await asyncio.wait_for(service.stdout.readline(), 20))
+    child = int(await asyncio.wait_for(service.stdout.readline(), 30))
     service.kill()
     await service.wait()
     await reach(lambda: not is_running(child), 5)
@@ -512,7 +512,7 @@ async def test_a_hung_daemon_is_ended_where_somebody_starts_it_anew(
     async with daemon_process("--socket", str(socket), python=sys.executable) as (hung, address):
         engine = await engines.ready(exe=None, address=parse_address(address), respawns=True)
         hung.send_signal(signal.SIGSTOP)
-        assert await asyncio.wait_for(hung.wait(), 10) == -signal.SIGKILL
+        assert await asyncio.wait_for(hung.wait(), 30) == -signal.SIGKILL
     socket.unlink()
     async with FakeDaemon() as daemon:
         await daemon.listen_unix(socket)

@@ -168,7 +168,7 @@ async def test_the_keeper_reads_on_when_the_service_is_gone(path: Path) -> None:
             *(sys.executable, "-c", _SERVICE, str(ours.fileno()), str(path)), pass_fds=(ours.fileno(),), stdout=asyncio.subprocess.PIPE
         )
         assert service.stdout is not None
-        await asyncio.wait_for(service.stdout.readline(), 10)
+        await asyncio.wait_for(service.stdout.readline(), 30)
         service.kill()
         await service.wait()
         theirs.sendall(LINES[1][5:] + b"\n" + LINES[2] + b"\n")
@@ -188,7 +188,7 @@ async def test_what_was_noted_right_before_a_kill_is_there_once(path: Path, take
             *(sys.executable, "-c", _SERVICE, str(ours.fileno()), str(path)), pass_fds=(ours.fileno(),), stdout=asyncio.subprocess.PIPE
         )
         assert service.stdout is not None
-        await asyncio.wait_for(service.stdout.readline(), 10)
+        await asyncio.wait_for(service.stdout.readline(), 30)
         theirs.sendall(seen)
         journal.append(seen)
         if taken:

@@ -326,7 +326,7 @@ async def test_a_phone_scans_a_code_when_it_is_told_to(tmp_path: Path) -> None:
     try:
         uri = (await demo.call("startLink"))["deviceLinkUri"]
         linking = asyncio.create_task(demo.call("finishLink", deviceLinkUri=uri, deviceName="Kitchen"))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while not demo.simulator.network.awaits_scan(uri):  # noqa: ASYNC110 # one turn of the loop, as the task needs it
                 await asyncio.sleep(0)
             assert await demo.call("addDevice", uri=uri) == {}

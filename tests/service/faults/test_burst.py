@@ -26,7 +26,7 @@ async def courier(tmp_path: Path) -> AsyncIterator[Courier]:
     )
     await started.start()
     yield started
-    await asyncio.wait_for(started.stop(), 5)
+    await asyncio.wait_for(started.stop(), 30)
 
 
 def burst(padding: int) -> list[bytes]:
@@ -59,7 +59,7 @@ async def test_a_stalled_and_a_slow_client_disturb_nobody(courier: Courier, monk
                 f"GET /v1/receive/{ANN} HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                 "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n".encode()
             )
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(30):
                 while courier.receiving.feed.followers(ANN) < 3:
                     await courier.receiving.feed.watched(ANN)
                     await asyncio.sleep(0)
@@ -68,8 +68,8 @@ async def test_a_stalled_and_a_slow_client_disturb_nobody(courier: Courier, monk
                 courier.receiving.inbox.accept(frame)
                 if number % 100 == 0:
                     await asyncio.sleep(0)
-            assert await asyncio.wait_for(one, 10) == frames
-            assert await asyncio.wait_for(two, 20) == frames
+            assert await asyncio.wait_for(one, 30) == frames
+            assert await asyncio.wait_for(two, 30) == frames
             assert await asyncio.to_thread(_is_dropped, stalled)
         courier.receiving.inbox.accept(frame_of(ANN, COUNT))
         assert await healthy.frames(1) == await slow.frames(1) == [frame_of(ANN, COUNT)]
@@ -87,6 +87,6 @@ async def test_a_burst_while_nobody_is_connected_waits_for_the_first_who_comes(c
     frames = burst(100)
     for frame in frames:
         courier.receiving.inbox.accept(frame)
-    await asyncio.wait_for(courier.receiving.inbox.committed(), 10)
+    await asyncio.wait_for(courier.receiving.inbox.committed(), 30)
     async with Listener.connect(courier.server.port, ANN) as first:
         assert await first.frames(COUNT) == frames

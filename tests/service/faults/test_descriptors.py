@@ -56,7 +56,7 @@ async def test_with_few_open_files_silent_connections_disturb_neither_receiving_
         await daemon.listen_unix(tmp_path / "d.sock")
         monkeypatch.setattr("tests.service.faults.test_service_process.sys.executable", str(python))
         async with Service.running(tmp_path, tmp_path / "d.sock") as service:
-            await daemon.wait_subscribed(20)
+            await daemon.wait_subscribed()
             silent = [await asyncio.open_connection("127.0.0.1", service.port) for _ in range(200)]
             for frame in frames:
                 daemon.notify_raw(frame, ANN)

@@ -27,7 +27,7 @@ async def test_what_is_received_on_a_full_disk_arrives_once_there_is_space(tmp_p
         await daemon.listen_unix(socket)
         frames = [frame_of(ANN, number) for number in range(COUNT)]
         async with Service.running(disk, socket) as service, aiohttp.ClientSession(f"http://127.0.0.1:{service.port}") as http:
-            await daemon.wait_subscribed(20)
+            await daemon.wait_subscribed()
             if end == "space":
                 (disk / "data" / "run" / "unstored.reserve").unlink()
             ballast = fill(disk)

@@ -42,7 +42,7 @@ async def running(folder: Path, waiting: list[bytes], **settings: object) -> Asy
     try:
         yield courier
     finally:
-        await asyncio.wait_for(courier.stop(), 10)
+        await asyncio.wait_for(courier.stop(), 30)
 
 
 async def pulled(courier: Courier, query: str) -> list[bytes]:
@@ -69,7 +69,7 @@ async def test_a_get_wakes_signal_cli_and_brings_what_waited(tmp_path: Path) -> 
 async def test_the_schedule_fetches_what_waits_and_keeps_it(tmp_path: Path) -> None:
     frames = [frame_of(ANN, number) for number in range(5)]
     async with running(tmp_path, frames, auto_receive_schedule="* * * * *", auto_receive_timeout=2) as courier:
-        await asyncio.wait_for(courier.receiving.fetch_as_scheduled(), 20)
+        await asyncio.wait_for(courier.receiving.fetch_as_scheduled(), 30)
         assert await pulled(courier, "?timeout=0") == frames
 
 
@@ -87,6 +87,6 @@ async def test_the_webhook_works_in_this_mode_too(tmp_path: Path) -> None:
     frames = [frame_of(ANN, number) for number in range(3)]
     async with running(tmp_path, frames, receive_webhook_url=address) as courier:
         await pulled(courier, "?timeout=10")
-        bodies = [await asyncio.wait_for(posted.get(), 10) for _ in frames]
+        bodies = [await asyncio.wait_for(posted.get(), 30) for _ in frames]
     await runner.cleanup()
     assert bodies == [b'{"jsonrpc":"2.0","method":"receive","params":' + frame + b"}\n" for frame in frames]

@@ -58,7 +58,7 @@ class Service:
         )
         assert process.stdout is not None
         try:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(30):
                 line = await process.stdout.readline()
             found = re.search(rb":(\d+)$", line.strip())
             assert found, line
@@ -84,7 +84,7 @@ class Stream:
 
     async def run(self) -> None:
         while True:
-            await self.daemon.wait_subscribed(20)
+            await self.daemon.wait_subscribed()
             self.daemon.notify_raw(frame_of(ANN, self.written), ANN)
             self.written += 1
             await asyncio.sleep(SPACING)
@@ -160,7 +160,7 @@ async def test_kills_in_the_middle_of_a_flood_lose_nothing(tmp_path: Path) -> No
         await daemon.listen_unix(tmp_path / "d.sock")
         for life in range(kills):
             async with Service.running(tmp_path, tmp_path / "d.sock") as service:
-                await daemon.wait_subscribed(20)
+                await daemon.wait_subscribed()
                 for number in range(life * burst, (life + 1) * burst):
                     daemon.notify_raw(frame_of(ANN, number), ANN)
                 await asyncio.sleep(dice.uniform(0, 0.05))
@@ -192,7 +192,7 @@ async def test_what_was_stored_before_a_kill_arrives_after_it(tmp_path: Path) ->
         count = 0
         for _ in range(3):
             async with Service.running(tmp_path, tmp_path / "d.sock") as service:
-                await daemon.wait_subscribed(20)
+                await daemon.wait_subscribed()
                 for _ in range(500):
                     daemon.notify_raw(frame_of(ANN, count), ANN)
                     count += 1
@@ -215,7 +215,7 @@ async def test_a_database_locked_by_another_program_delays_and_loses_nothing(tmp
             Listener.connect(service.port, ANN) as listener,
             aiohttp.ClientSession() as http,
         ):
-            await daemon.wait_subscribed(20)
+            await daemon.wait_subscribed()
             with contextlib.closing(sqlite3.connect(tmp_path / "data" / "courier.db", isolation_level=None)) as database:
                 database.execute("BEGIN IMMEDIATE")
                 for number in range(count):
@@ -235,7 +235,7 @@ async def test_a_stop_in_mid_stream_is_clean_and_keeps_what_was_read(tmp_path: P
     async with FakeDaemon(accounts=[ANN]) as daemon:
         await daemon.listen_unix(tmp_path / "d.sock")
         async with Service.running(tmp_path, tmp_path / "d.sock") as service, Listener.connect(service.port, ANN) as listener:
-            await daemon.wait_subscribed(20)
+            await daemon.wait_subscribed()
             for number in range(2000):
                 daemon.notify_raw(frame_of(ANN, number), ANN)
             received = await listener.frames(1000)
@@ -249,7 +249,7 @@ async def test_a_stop_in_mid_stream_is_clean_and_keeps_what_was_read(tmp_path: P
 
 async def _stored(folder: Path, count: int) -> None:
     """Wait until that many messages are in the database."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         with contextlib.closing(sqlite3.connect(folder / "data" / "courier.db")) as database:
             while database.execute("SELECT count(*) FROM inbox").fetchone()[0] < count:  # noqa: ASYNC110  # another process's doing
                 await asyncio.sleep(0.01)

@@ -30,14 +30,14 @@ async def test_who_looks_finds_the_service_until_it_stops(tmp_path: Path) -> Non
     try:
         announcer.start(INSTANCE, 8080)
         await announcer.announced()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await found.wait()
         info = AsyncServiceInfo(SERVICE, names[0])
         assert await info.async_request(looking.zeroconf, 3000)
         assert (info.port, info.parsed_addresses()) == (8080, LOOPBACK)
         assert info.decoded_properties == {"id": INSTANCE, "version": __version__, "path": "/api/v2", "tls": "0"}
         await announcer.stop()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await gone.wait()
     finally:
         await announcer.stop()

@@ -106,7 +106,7 @@ async def test_interrupted_upload_leaves_nothing(service: Service) -> None:
     _, writer = await asyncio.open_connection("127.0.0.1", service.courier.server.port)
     writer.write(b"POST /v1/attachments HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\n" + bytes(5000))
     await writer.drain()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not service.spooled():
             await service.get("/v1/health")
         writer.transport.abort()

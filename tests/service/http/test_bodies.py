@@ -469,7 +469,7 @@ async def _speak(service: Service, *parts: bytes, end: bool = False) -> bytes:
             await writer.drain()
         if end:
             return b""
-        return await asyncio.wait_for(reader.read(65536), 10)
+        return await asyncio.wait_for(reader.read(65536), 30)
     finally:
         writer.close()
 
@@ -478,7 +478,7 @@ async def _speak(service: Service, *parts: bytes, end: bool = False) -> bytes:
 async def test_a_client_that_leaves_leaves_nothing(service: Service, sent: int) -> None:
     body = b'{"base64_avatar": "' + b"A" * sent
     await _speak(service, b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n" + body, end=True)
-    error = await asyncio.wait_for(service.failures.get(), 10)
+    error = await asyncio.wait_for(service.failures.get(), 30)
     assert isinstance(error, problems.LostBody)
     assert service.left_over() == []
 
@@ -487,10 +487,10 @@ async def test_a_client_that_asks_first_is_told_to_go_on(service: Service) -> No
     head = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 16\r\nExpect: 100-continue\r\n\r\n"
     reader, writer = await asyncio.open_connection("127.0.0.1", service.port)
     writer.write(head)
-    assert (await asyncio.wait_for(reader.readline(), 10)).startswith(b"HTTP/1.1 100 ")
+    assert (await asyncio.wait_for(reader.readline(), 30)).startswith(b"HTTP/1.1 100 ")
     writer.write(b'{"message": "x"}')
-    assert await asyncio.wait_for(reader.readline(), 10) == b"\r\n"
-    assert (await asyncio.wait_for(reader.readline(), 10)).startswith(b"HTTP/1.1 200 ")
+    assert await asyncio.wait_for(reader.readline(), 30) == b"\r\n"
+    assert (await asyncio.wait_for(reader.readline(), 30)).startswith(b"HTTP/1.1 200 ")
     writer.close()
 
 

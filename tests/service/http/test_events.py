@@ -35,7 +35,7 @@ def frame(number: int, account: str = ANN) -> bytes:
 async def inject(courier: Courier, *frames: bytes) -> None:
     for one in frames:
         courier.receiving.inbox.accept(one)
-    await asyncio.wait_for(courier.receiving.inbox.committed(), 5)
+    await asyncio.wait_for(courier.receiving.inbox.committed(), 30)
 
 
 @pytest.fixture
@@ -100,9 +100,9 @@ async def test_a_page_tells_what_happened_and_where_to_go_on(service: Service) -
 
 async def test_a_page_is_waited_for(service: Service) -> None:
     waiting = asyncio.create_task(page(service, f"wait=20&{MESSAGES}"))
-    await asyncio.wait_for(service.courier.receiving.events.watched(), 5)
+    await asyncio.wait_for(service.courier.receiving.events.watched(), 30)
     await inject(service.courier, frame(1))
-    assert numbers((await asyncio.wait_for(waiting, 5))["events"]) == [1]
+    assert numbers((await asyncio.wait_for(waiting, 30))["events"]) == [1]
 
 
 async def test_an_event_carries_what_a_bot_needs(service: Service) -> None:
@@ -212,7 +212,7 @@ async def test_the_stream_ends_when_the_service_stops(tmp_path: Path, http: aioh
         stop = asyncio.create_task(service.courier.stop())
         with pytest.raises(EOFError):
             await source.next(5)
-        await asyncio.wait_for(stop, 5)
+        await asyncio.wait_for(stop, 30)
 
 
 # --- consumers

@@ -149,7 +149,7 @@ async def test_a_known_group_is_found_by_its_link_and_another_is_joined(service:
 
 
 async def state_of(service: Service, identifier: str, *states: str, **headers: str) -> dict[str, Any]:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while (found := (await service.get(f"/api/v2/messages/{identifier}", **headers)).json)["state"] not in states:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
     return dict(found)
@@ -213,7 +213,7 @@ async def test_what_the_network_does_not_take_waits_instead_of_being_dropped(hou
     outbox.on_status = told.put_nowait
     answer = await token.ask("POST", PATH, message(contact="4915100000015"))
     assert answer.status == 200
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while (status := await told.get()).state is not DeliveryState.PARKED:
             pass
     assert (status.id, status.recipients[0].reason) == (answer.json["id"], "rate_limit")

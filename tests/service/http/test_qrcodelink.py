@@ -72,7 +72,7 @@ async def test_codes_that_wait_are_bounded_and_end_with_the_service(service: Ser
     answers = [await service.get("/v1/qrcodelink/raw?device_name=x") for _ in range(17)]
     assert [answer.status for answer in answers] == [200] * 16 + [429]
     assert answers[-1].headers["Retry-After"] == "60"
-    await asyncio.wait_for(service.courier.linking.stop(), 2)
+    await asyncio.wait_for(service.courier.linking.stop(), 30)
     assert {link.state for link in service.courier.linking.links} == {LinkState.FAILED}
 
 

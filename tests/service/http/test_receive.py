@@ -32,7 +32,7 @@ async def running(folder: Path) -> AsyncIterator[Courier]:
     try:
         yield courier
     finally:
-        await asyncio.wait_for(courier.stop(), 5)
+        await asyncio.wait_for(courier.stop(), 30)
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ async def inject(courier: Courier, *frames: bytes) -> None:
     """Report frames as the engine does, and wait until they are committed."""
     for frame in frames:
         courier.receiving.inbox.accept(frame)
-    await asyncio.wait_for(courier.receiving.inbox.committed(), 5)
+    await asyncio.wait_for(courier.receiving.inbox.committed(), 30)
 
 
 async def pulled(http: aiohttp.ClientSession, courier: Courier, query: str = "?timeout=0", account: str = ANN) -> list[bytes]:
@@ -151,11 +151,11 @@ async def test_get_waits_for_the_first_message(courier: Courier, http: aiohttp.C
     waiting = asyncio.create_task(pulled(http, courier, "?timeout=20"))
     await courier.receiving.feed.watched(ANN)
     await inject(courier, frame_of(ANN, 1))
-    assert await asyncio.wait_for(waiting, 5) == [frame_of(ANN, 1)]
+    assert await asyncio.wait_for(waiting, 30) == [frame_of(ANN, 1)]
 
 
 async def test_get_answers_with_an_empty_list_when_nothing_comes(courier: Courier, http: aiohttp.ClientSession) -> None:
-    assert await asyncio.wait_for(pulled(http, courier, ""), 5) == []
+    assert await asyncio.wait_for(pulled(http, courier, ""), 30) == []
 
 
 async def test_two_gets_at_once_never_get_the_same_message(courier: Courier, http: aiohttp.ClientSession) -> None:
@@ -265,7 +265,7 @@ async def test_who_listens_for_an_account_that_is_not_here_is_told_of_in_the_log
 ) -> None:
     caplog.set_level(logging.WARNING, "signal_courier")
     async with simulated(tmp_path) as service:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while not service.courier.services.engine.status.accounts:  # noqa: ASYNC110  # nobody is missed while signal-cli starts
                 await asyncio.sleep(0.01)
         for number, told in ((ANN, False), ("+4915100000099", True)):
@@ -301,7 +301,7 @@ async def test_a_waiting_get_does_not_delay_the_stop(tmp_path: Path, http: aioht
     async with running(tmp_path) as courier:
         waiting = asyncio.create_task(pulled(http, courier, "?timeout=60"))
         await courier.receiving.feed.watched(ANN)
-    assert await asyncio.wait_for(waiting, 5) == []
+    assert await asyncio.wait_for(waiting, 30) == []
 
 
 async def test_a_broken_handshake_is_refused(courier: Courier, http: aiohttp.ClientSession) -> None:
@@ -323,6 +323,6 @@ async def test_read_receipts_are_sent_when_asked_for(
     message = b'{"envelope":{"sourceUuid":"u-1","timestamp":%d,"dataMessage":{"timestamp":%d}},"account":"%s"}'
     await inject(courier, message % (7, 7, ANN.encode()), message % (8, 8, ANN.encode()), frame_of(ANN, 9))
     assert len(await pulled(http, courier, "?timeout=0&send_read_receipts=true")) == 3
-    method, params = await asyncio.wait_for(calls.get(), 5)
+    method, params = await asyncio.wait_for(calls.get(), 30)
     assert method == "sendReceipt"
     assert params == {"account": ANN, "recipient": "u-1", "targetTimestamp": [7, 8], "type": "read"}

@@ -141,7 +141,7 @@ async def test_another_method_is_405_as_with_signal_cli(service: Service, path: 
 async def test_without_signal_cli_there_is_an_error_and_no_hang(tmp_path: Path) -> None:
     async with served(tmp_path) as service:
         await service.daemon.close()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             reply = await rpc(service, request("listContacts", {"account": ACCOUNT}))
         assert reply.json["error"]["code"] == -32000
 
@@ -254,7 +254,7 @@ async def test_a_token_reads_no_files_of_this_machine(service: Service, method: 
 async def inject(service: Service, *frames: bytes) -> None:
     for one in frames:
         service.courier.receiving.inbox.accept(one)
-    await asyncio.wait_for(service.courier.receiving.inbox.committed(), 5)
+    await asyncio.wait_for(service.courier.receiving.inbox.committed(), 30)
 
 
 def url(service: Service, query: str = "") -> str:
@@ -264,11 +264,11 @@ def url(service: Service, query: str = "") -> str:
 async def test_envelopes_come_in_signal_clis_own_form(service: Service) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", service.courier.server.port)
     writer.write(b"GET /api/v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n")
-    head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
+    head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 30)
     assert b"200 OK" in head
     assert b"text/event-stream" in head
     await inject(service, frame_of(ACCOUNT, 1))
-    got = await asyncio.wait_for(reader.readuntil(b"}\n\n"), 5)
+    got = await asyncio.wait_for(reader.readuntil(b"}\n\n"), 30)
     assert b"\nevent:receive\ndata:" + frame_of(ACCOUNT, 1) + b"\n\n" in got
     assert b"id:" in got
     writer.close()
@@ -299,7 +299,7 @@ async def test_what_came_while_nobody_was_connected_goes_to_the_next(service: Se
 async def _stored(service: Service) -> None:
     """Wait until it is stored that the last event was delivered."""
     receiving = service.courier.receiving
-    await asyncio.wait_for(receiving.events.watched(), 5)
+    await asyncio.wait_for(receiving.events.watched(), 30)
     assert receiving.consumers.position("", "signal-cli:all") == receiving.events.head
 
 

@@ -27,7 +27,7 @@ def to(*recipients: str, **more: object) -> dict[str, object]:
 
 async def received(service: Service, account: str, kind: str) -> dict[str, Any]:
     """The first envelope of a kind that reaches an account."""
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(30):
         while True:
             for item in json.loads((await service.get(f"/v1/receive/{account}?timeout=1")).body):
                 if kind in item["envelope"]:

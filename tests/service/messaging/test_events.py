@@ -79,7 +79,7 @@ def told(event: Event) -> str:
 
 async def collect(log: EventLog, count: int, after: int = 0, wanted: EventFilter | None = None) -> list[Event]:
     found: list[Event] = []
-    async with asyncio.timeout(10), contextlib.aclosing(log.follow(after=after, wanted=wanted or EventFilter())) as stretches:
+    async with asyncio.timeout(30), contextlib.aclosing(log.follow(after=after, wanted=wanted or EventFilter())) as stretches:
         async for stretch in stretches:
             found += stretch.events
             if len(found) >= count:
@@ -176,7 +176,7 @@ async def test_following_ends_when_the_log_is_closed(stack: Stack) -> None:
     task = asyncio.create_task(follow_all())
     await stack.receive("one")
     stack.log.close()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         assert await task <= 1
 
 

@@ -22,7 +22,7 @@ def texts(count: int, start: int = 0) -> list[bytes]:
 async def take(feed: Feed, count: int, *, after: int = 0, account: str = ANN) -> list[bytes]:
     """The next frames; fails after 10 s."""
     found: list[bytes] = []
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         async for batch in feed.follow(account, after=after):
             found += batch.frames
             if len(found) >= count:

@@ -99,10 +99,10 @@ async def test_frames_wait_in_order_while_the_database_is_locked(inbox: Inbox, t
         assert tap.orders == ["pause"], "above the high-water mark the engine is asked to wait"
         assert inbox.pending == 1200
         other.execute("ROLLBACK")
-    await asyncio.wait_for(inbox.committed(), 10)
+    await asyncio.wait_for(inbox.committed(), 30)
     for frame in frames[1200:]:
         inbox.accept(frame)
-    await asyncio.wait_for(inbox.committed(), 10)
+    await asyncio.wait_for(inbox.committed(), 30)
     assert await stored(table) == frames
     assert tap.orders == ["pause", "resume"]
 
@@ -114,11 +114,11 @@ async def test_where_nothing_can_be_stored_signal_keeps_its_messages_however_few
     with closing(sqlite3.connect(database.path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         inbox.accept(frame_of(ANN, 1))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while not tap.orders:  # noqa: ASYNC110  # the engine's side, which has no event
                 await asyncio.sleep(0.01)
         other.execute("ROLLBACK")
-    await asyncio.wait_for(inbox.committed(), 10)
+    await asyncio.wait_for(inbox.committed(), 30)
     assert tap.orders == ["pause", "resume"]
     assert await stored(table) == [frame_of(ANN, 1)]
 
@@ -131,7 +131,7 @@ async def test_frames_wait_in_order_while_the_disk_is_full(inbox: Inbox, table: 
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(inbox.committed(), 0.5)
     await database.write(lambda connection: connection.execute("PRAGMA max_page_count = 1000000").fetchone())
-    await asyncio.wait_for(inbox.committed(), 10)
+    await asyncio.wait_for(inbox.committed(), 30)
     assert await stored(table) == frames
 
 

@@ -2,7 +2,10 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+import sqlite3
+import threading
+import time
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +16,7 @@ from signal_courier.model.errors import InvalidValue, MissingThing
 from signal_courier.model.messages import Message
 from signal_courier.model.outbox import DeliveryState, MessageStatus
 from signal_courier.model.recipients import GroupId, Number, Recipient
+from signal_courier.store.writer import GROUP_LIMIT
 from tests.fakes.daemon import Delayed, Failure, HangUp
 from tests.fakes.served import Service, served
 
@@ -82,7 +86,7 @@ def people(*numbers: str) -> list[Recipient]:
 
 async def until(outbox: Outbox, identifier: str, *states: str) -> MessageStatus:
     """Wait for a message to come into one of these states."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while (status := await outbox.get(identifier)).state not in states:  # noqa: ASYNC110  # the outbox tells no one here
             await asyncio.sleep(0.01)
     return status
@@ -228,7 +232,7 @@ async def test_only_those_whom_the_network_kept_away_get_it_again(world: World) 
     outbox._queue._options = type(outbox._queue._options)(per_minute=0, network_pause=(0.05, 0.1))
     signal.trouble[CLEO] = {"type": "NETWORK_FAILURE"}
     status = await outbox.submit(ANN, people(BEN, CLEO), Message(text="both"))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while (await outbox.get(status.id)).attempts < 3:  # noqa: ASYNC110  # the outbox tells no one here
             await asyncio.sleep(0.01)
     signal.trouble.clear()
@@ -379,6 +383,75 @@ async def test_what_waits_can_be_cancelled_and_what_failed_tried_again(world: Wo
     with pytest.raises(MissingThing):
         await outbox.retry("msg_99")
     assert signal.texts() == ["2"]
+
+
+@pytest.mark.parametrize("act", ["cancelled", "tried again", "trusted", "challenge solved"])
+async def test_whoever_sees_in_the_store_that_a_message_is_parked_can_act_at_once(world: World, act: str) -> None:
+    service, outbox, signal = world
+    reason = {"type": "RATE_LIMIT_FAILURE" if act == "challenge solved" else "IDENTITY_FAILURE"}
+    signal.trouble[BEN] = reason
+    identifier = (await outbox.submit(ANN, people(BEN), Message(text="Hello"))).id
+    (message,) = outbox._queue.messages.values()
+    async with asyncio.timeout(30):
+        while message.entries[0].state != "parked":  # noqa: ASYNC110  # it is on its way to the disk then
+            await asyncio.sleep(0)
+    with contextlib.closing(sqlite3.connect(service.courier.database.path)) as store:
+        while store.execute("SELECT state FROM outbox_recipients").fetchone() != ("parked",):
+            pass  # the loop of the service has not heard of it yet
+    signal.trouble.clear()
+    match act:
+        case "cancelled":
+            assert (await outbox.cancel(identifier)).state == "cancelled"
+            return
+        case "tried again":
+            await outbox.retry(identifier)
+        case "trusted":
+            outbox.trusted(ANN)
+        case "challenge solved":
+            outbox.challenge_solved(ANN)
+    assert (await outbox.waiting.for_end(identifier, 30)).state == "sent"
+
+
+async def test_whoever_waits_for_the_end_of_a_message_is_told_the_end_of_everybody(world: World) -> None:
+    service, outbox, signal = world
+    calls: list[dict[str, Any]] = []
+    both_called, held, both_answered = asyncio.Event(), threading.Event(), threading.Event()
+    writes: list[asyncio.Task[object]] = []
+
+    def keep_busy(work: Callable[[object], object]) -> None:
+        """Let the writer do something else first."""
+        writes.append(asyncio.create_task(service.courier.database.write(work)))
+
+    def hold(_: object) -> None:
+        held.set()
+        both_answered.wait(30)
+
+    async def send(params: dict[str, Any]) -> dict[str, Any]:
+        (message,) = outbox._queue.messages.values()
+        calls.append(params)
+        if len(calls) == 1:
+            await both_called.wait()
+            keep_busy(hold)
+            await asyncio.to_thread(held.wait, 30)
+            return signal.send(params)
+        both_called.set()
+        while all(entry.state != "sent" for entry in message.entries):  # noqa: ASYNC110  # the end of the first waits for the writer then
+            await asyncio.sleep(0)
+        for _ in range(GROUP_LIMIT - 1):  # so that the end of the second is committed later than that of the first
+            keep_busy(lambda _: None)
+        keep_busy(lambda _: time.sleep(0.2))
+        return signal.send(params)
+
+    service.daemon.on("send", send)
+    status = await outbox.submit(ANN, [*people(BEN), GroupId(GROUP)], Message(text="All"))
+    (message,) = outbox._queue.messages.values()
+    end = asyncio.create_task(outbox.waiting.for_end(status.id, 30))
+    async with asyncio.timeout(30):
+        while any(entry.state != "sent" for entry in message.entries):  # noqa: ASYNC110  # nobody tells
+            await asyncio.sleep(0)
+    both_answered.set()
+    assert {one.state for one in (await end).recipients} == {"sent"}
+    await asyncio.gather(*writes)
 
 
 async def test_the_pace_of_an_account_is_kept(world: World) -> None:
@@ -548,7 +621,7 @@ async def test_states_are_told_as_events(world: World) -> None:
     status = await outbox.submit(ANN, people(BEN), Message(text="Hello"))
     await outbox.waiting.for_end(status.id, 10)
     seen: list[str] = []
-    async with asyncio.timeout(10), contextlib.aclosing(log.follow(after=0)) as stretches:
+    async with asyncio.timeout(30), contextlib.aclosing(log.follow(after=0)) as stretches:
         async for stretch in stretches:
             seen += [event.status.state for event in stretch.events if event.status is not None]
             if DeliveryState.SENT in seen:

@@ -34,7 +34,7 @@ class Receiver:
         return web.Response(status=self.statuses.pop(0) if self.statuses else 200)
 
     async def take(self, count: int) -> list[bytes]:
-        return [await asyncio.wait_for(self.bodies.get(), 10) for _ in range(count)]
+        return [await asyncio.wait_for(self.bodies.get(), 30) for _ in range(count)]
 
 
 @asynccontextmanager
@@ -52,7 +52,7 @@ async def listening(receiver: Receiver, port: int = 0) -> AsyncIterator[int]:
 async def posting(port: int, table: InboxTable, feed: Feed, consumers: ConsumerTable) -> AsyncIterator[None]:
     task = asyncio.create_task(ReceiveWebhook(f"http://127.0.0.1:{port}/hook", table, feed, consumers, first_pause=0.01).run())
     try:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await feed.watched(None)
         yield
     finally:
@@ -139,7 +139,7 @@ async def test_a_slow_receiver_delays_nobody_else(table: InboxTable, feed: Feed,
     receiver.before = slow
     async with listening(receiver) as port, posting(port, table, feed, consumers):
         await put(table, feed, 1)
-        await asyncio.wait_for(entered.wait(), 5)
+        await asyncio.wait_for(entered.wait(), 30)
         await put(table, feed, 2)
         async with asyncio.timeout(1):
             async for batch in feed.follow(ANN, after=0):

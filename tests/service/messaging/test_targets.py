@@ -66,7 +66,7 @@ async def here() -> AsyncIterator[int]:
 async def refused(guard: Guard, url: str) -> bool:
     async with aiohttp.ClientSession(connector=guard.connector()) as session:
         try:
-            async with asyncio.timeout(5), session.get(url):
+            async with asyncio.timeout(30), session.get(url):
                 return False
         except aiohttp.ClientError as error:
             return is_refusal(error) or isinstance(error, aiohttp.InvalidURL)  # half an address is none

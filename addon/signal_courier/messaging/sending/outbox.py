@@ -545,7 +545,7 @@ class Outbox:
         self._changed(message)
 
     def _changed(self, message: Outgoing) -> None:
-        if not message.is_open:
+        if message.number not in self._queue.messages:  # and all that became of it is stored
             self.waiting.ended(message.number)
         self._tell(_status_now(message))
 

@@ -16,6 +16,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 from signal_courier.engine.base import Engine, EngineState, OnDemand
@@ -93,6 +94,8 @@ class _Part:
     gone: bool = False
     alone: bool = False
     """What keeps these away does not concern everybody: a call for them and others has reached the others."""
+    storing: asyncio.Event | None = None
+    """While what became of a call is known and not stored yet, or stored and not told: set when that is over."""
     proved: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -165,8 +168,12 @@ class Queue:
         """What the account's messages were parked for is over."""
         for parts in self._parts.values():
             for part in parts:
-                if part.message.account == account and not part.busy and any(entry.reason == reason for entry in part.entries):
+                if part.message.account != account or all(entry.reason != reason for entry in part.entries):
+                    continue
+                if not part.busy:
                     self._hurry(part)
+                elif part.storing is not None:
+                    self._spawn(_after(part.storing, partial(self.release, account, reason)))
 
     def hurry(self, number: int) -> None:
         """Try a waiting message now: first of all, those before it in its conversations."""
@@ -174,9 +181,13 @@ class Queue:
             for first in {id(self._lanes[lane][0]): self._lanes[lane][0] for lane in part.lanes}.values():
                 if not first.busy:
                     self._hurry(first)
+                elif first.storing is not None:
+                    self._spawn(_after(first.storing, partial(self.hurry, number)))
 
     async def cancel(self, number: int) -> None:
         """Take back what is not being sent yet."""
+        while storing := [part.storing for part in self._parts.get(number, ()) if part.storing is not None]:
+            await storing[0].wait()  # whoever looks into the store knows already
         now = self._clock.now_ms()
         message = self.messages.get(number)
         cancelled: list[Entry] = []
@@ -521,9 +532,14 @@ class Queue:
                 heir.alone = part.alone or is_reached
                 heirs.append(heir)
         self._learn(message.account, changed)
-        await self._save(message, changed, heirs_left=bool(heirs))
-        self._sent(message, [entry for entry in changed if entry.timestamp is not None])
-        self._replace(part, heirs)
+        part.storing = asyncio.Event()
+        try:
+            await self._save(message, changed, heirs_left=bool(heirs))
+            self._sent(message, [entry for entry in changed if entry.timestamp is not None])
+            self._replace(part, heirs)
+        finally:
+            part.storing.set()
+            part.storing = None
 
     def _plan(self, entries: Sequence[Entry], failures: int, now: int) -> None:
         options, reason = self._options, entries[0].reason
@@ -609,6 +625,11 @@ class Queue:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             _LOGGER.error("A part of the outbox has failed", exc_info=error)
+
+
+async def _after(event: asyncio.Event, do: Callable[[], None]) -> None:
+    await event.wait()
+    do()
 
 
 def _reached(entries: Iterable[Entry]) -> list[Entry]:

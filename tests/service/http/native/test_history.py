@@ -40,7 +40,7 @@ async def talk(service: Service, **body: Any) -> tuple[dict[str, Any], dict[str,
     """Say something to the echo and wait for it; both entries."""
     sent = await service.post("/api/v2/messages", {"account": ACCOUNT, "recipients": [cast.ECHO], "text": "Hello"} | body)
     await service.get(f"/api/v2/messages/{sent.json['id']}?wait=10&until=read")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while len(found := await said(service, "&conversation=%2B4915100000011")) < 2:  # noqa: ASYNC110  # as people do
             await asyncio.sleep(0.01)
     return found[1], found[0]
@@ -100,7 +100,7 @@ async def test_what_this_service_changes_is_part_of_the_history_too(demo: Servic
 async def test_a_poll_has_its_votes(demo: Service) -> None:
     asked = await demo.post("/api/v2/polls", {"account": ACCOUNT, "conversation": cast.POLLY, "question": "Tea?", "options": ["Yes", "No"]})
     assert asked.status == 201
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not (poll := (await said(demo))[-1])["votes"]:  # noqa: ASYNC110  # as people do
             await asyncio.sleep(0.01)
     assert (poll["id"], poll["poll"]["question"], poll["votes"][0]["options"]) == (asked.json["id"], "Tea?", [0])
@@ -156,7 +156,7 @@ async def test_conversations_tell_what_is_unread_and_what_is_recent(demo: Servic
     assert await unread(demo) == {cast.SHADE: 1, ECHO: 0}
     elsewhere = {"readMessages": [{"sender": cast.SHADE, "senderUuid": cast.SHADE, "timestamp": T + 3}]}
     await put(demo, 4, elsewhere, of=cast.uuid_of(ACCOUNT), kind="syncMessage")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while (await unread(demo))[cast.SHADE]:  # noqa: ASYNC110  # as people do
             await asyncio.sleep(0.01)
     assert (await demo.get(f"/api/v2/conversations/{ECHO}?{OF}")).json["last_message_at"] > 0
@@ -166,7 +166,7 @@ async def test_an_account_is_told_in_figures_and_the_service_has_an_id_that_stay
     before = (await demo.get("/api/v2/status")).json
     await talk(demo)
     assert (await demo.post("/api/v2/messages", {"account": ACCOUNT, "recipients": [cast.UNREGISTERED], "text": "x"})).status == 422
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while True:
             status = (await demo.get("/api/v2/status")).json
             figures = next(one["figures"] for one in status["accounts"] if one["number"] == ACCOUNT)
@@ -208,7 +208,7 @@ async def test_every_author_is_told_that_it_was_read_whatever_the_request_wishes
         for number, of in enumerate(authors, start=1):
             said = {"timestamp": T + number, "message": "Hello", "groupInfo": {"groupId": GROUP_ID, "type": "DELIVER"}}
             service.daemon.notify({"sourceUuid": of, "sourceDevice": 1, "timestamp": T + number, "dataMessage": said}, ACCOUNT)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while len((await service.get(f"/api/v2/messages?{OF}")).json["messages"]) < len(authors):  # noqa: ASYNC110  # as people do
                 await asyncio.sleep(0.01)
         first, second = [await service.post(path, {}, **wish) for _ in range(2)]

@@ -160,7 +160,7 @@ async def test_links_that_wait_are_bounded_and_end_when_told_or_with_the_service
     second = answers[1].json
     waiting = asyncio.create_task(service.get(f"/api/v2/links/{second['id']}?wait=30"))
     await asyncio.sleep(0.05)
-    await asyncio.wait_for(service.courier.link_sessions.stop(), 2)
+    await asyncio.wait_for(service.courier.link_sessions.stop(), 30)
     assert (await waiting).json["state"] == "failed"
 
 
