@@ -6,9 +6,10 @@ import pytest
 import yaml
 
 from tests.fakes.daemon import Failure
-from tests.fakes.served import ACCOUNT, Service, served
+from tests.fakes.served import ACCOUNT, Service, served, simulated
 
 OTHER = "+4915100000009"
+NEWKEY = "+4915100000013"
 PERSON = "+4915100000002"
 SETTINGS = f"/v1/configuration/{ACCOUNT}/settings"
 FAILED = {"recipientAddress": {"uuid": "11111111-1111-4111-8111-111111111111", "number": PERSON}, "type": "IDENTITY_FAILURE"}
@@ -84,3 +85,21 @@ async def test_with_never_only_those_are_written_to_who_are_trusted(tmp_path: Pa
         answer = await service.post("/v2/send", message | {"recipients": [OTHER]})
         assert (answer.status, answer.error) == (400, "Unable to complete request due to untrusted recipient keys")
         assert [method for method, _ in service.calls if method == "send"] == ["send"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("PATCH", f"/api/v2/accounts/{ACCOUNT}/settings", {"trust": "always"}),
+        ("POST", f"/v1/configuration/{ACCOUNT}/settings", {"trust_mode": "always"}),
+    ],
+)
+async def test_what_waits_for_trust_goes_as_soon_as_the_policy_is_to_trust(
+    tmp_path: Path, method: str, path: str, body: dict[str, str]
+) -> None:
+    async with simulated(tmp_path) as service:
+        waiting = await service.post("/api/v2/messages", {"account": ACCOUNT, "recipients": [NEWKEY], "text": "Hello", "wait": 5})
+        assert (waiting.status, waiting.json["state"]) == (202, "parked")
+        assert (await service.request(method, path, body)).status == 204
+        status = await service.courier.outbox.waiting.for_end(waiting.json["id"], 10)
+        assert status.recipients[0].state.is_reached

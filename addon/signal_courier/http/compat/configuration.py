@@ -119,4 +119,5 @@ async def set_trust_mode(call: Call[AccountSettings, None]) -> web.StreamRespons
         await call.services.trust.set_mode(call.account, call.body.trust_mode)
     except OSError as error:
         raise InvalidValue("trust_mode", f"Couldn't set trust mode: {error.strerror}") from error
+    call.services.outbox.trusted(call.account)
     return empty()

@@ -303,6 +303,7 @@ async def change_settings(call: Call[SettingsChange, None]) -> web.StreamRespons
         )
     if body.trust is not None:
         await call.services.trust.set_mode(number, body.trust)
+        call.services.outbox.trusted(number)
     return empty()
 
 

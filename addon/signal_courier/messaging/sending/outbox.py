@@ -407,7 +407,7 @@ class Outbox:
         self._queue.release(account, RATE_LIMIT)
 
     def trusted(self, account: str) -> None:
-        """An identity was trusted: what was parked for that is tried again."""
+        """An identity was trusted, or others are to be from now on: what was parked for that is tried again."""
         self._queue.release(account, UNTRUSTED)
 
     # -- keys
