@@ -68,21 +68,28 @@ class MessageAccepted(msgspec.Struct):
 def wishes_of(request: web.BaseRequest, match: Match) -> Wishes | None:
     """The wishes in a request's headers, `None` where there are none. Raises `InvalidValue`."""
     headers = request.headers
-    key, prefer = headers.get(_FOLDED_KEY), headers.get(_FOLDED_PREFER)
-    if key is None and prefer is None:
+    key = headers.get(_FOLDED_KEY)
+    if key is None and _FOLDED_PREFER not in headers:
         return None
-    terms = Terms()
-    if prefer is not None and _ASYNC.search(prefer := ",".join(headers.getall(_FOLDED_PREFER))):
-        terms.respond_async = True
-        if wait := _WAIT.search(prefer):
-            terms.wait = min(float(wait[1]), _LONGEST_WAIT)
-        terms.expires_in = _expires_in(headers)
-    elif key is None:
+    terms = terms_in(headers)
+    if key is None and not terms.respond_async:
         return None
     if key is not None:
         checked_key(key)
     parts = (request.method, match.route.path, *(text for pair in sorted(match.path.items()) for text in pair), match.dialect or "")
     return Wishes(terms, key, hashlib.sha256("\n".join([*parts, ""]).encode(errors="surrogateescape")))
+
+
+def terms_in(headers: CIMultiDictProxy[str]) -> Terms:
+    """How a request is to be sent, as its headers prefer. Raises `InvalidValue`."""
+    terms = Terms()
+    preferred = ",".join(headers.getall(_FOLDED_PREFER, ()))
+    if _ASYNC.search(preferred):
+        terms.respond_async = True
+        if wait := _WAIT.search(preferred):
+            terms.wait = min(float(wait[1]), _LONGEST_WAIT)
+        terms.expires_in = _expires_in(headers)
+    return terms
 
 
 def checked_key(key: str) -> str:
@@ -94,7 +101,16 @@ def checked_key(key: str) -> str:
 
 def accepted_answer(accepted: Accepted) -> web.Response:
     """202 with the message's id."""
-    answer = json_answer(MessageAccepted(accepted.id, "parked" if accepted.parked else "queued"), 202)
+    return as_accepted(json_answer(told(accepted), 202), accepted)
+
+
+def told(accepted: Accepted) -> MessageAccepted:
+    """What is said of a message that waits."""
+    return MessageAccepted(accepted.id, "parked" if accepted.parked else "queued")
+
+
+def as_accepted(answer: web.Response, accepted: Accepted) -> web.Response:
+    """An answer with the headers that say that the message waits, and where."""
     answer.headers["Location"] = f"/api/v2/messages/{accepted.id}"
     answer.headers["Preference-Applied"] = "respond-async"
     return answer

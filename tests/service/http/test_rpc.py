@@ -20,6 +20,8 @@ from tests.service.access.reached import ROUTES
 
 SECOND = "+4915100000002"
 PERSON = "+4915100000003"
+GROUP = "Pmpi+EfPWmsxiomLe9Nx2XF9HOE483p6iKiFj65iMwI="
+REACTION = {"emoji": "👍", "targetAuthor": PERSON, "targetTimestamp": 1700000000123}
 METHODS = json.loads((Path(__file__).parents[2] / "data" / "signal-cli-methods.json").read_text())
 JSON = {"Content-Type": "application/json"}
 
@@ -371,6 +373,33 @@ async def test_the_same_key_sends_once_by_rpc_too(service: Service) -> None:
     other = await rpc(service, request("send", {"account": ACCOUNT, "recipient": [PERSON], "message": "Ho"}), **{"Idempotency-Key": "k"})
     assert other.status == 422
     assert (await rpc(service, [body], **{"Idempotency-Key": "b"})).json["error"]["code"] == -32600
+
+
+async def test_dont_wait_counts_for_rpc_too(service: Service, tmp_path: Path) -> None:
+    file = tmp_path / "picture.txt"
+    file.write_text("picture")
+    later = {"Prefer": "respond-async"}
+    params = {"account": ACCOUNT, "recipient": [PERSON], "groupId": [GROUP], "message": "Hi", "attachment": [str(file)]}
+    first = await rpc(service, request("send", params, 7), **later, **{"Idempotency-Key": "k"})
+    identifier = first.json["result"]["id"]
+    assert first.json == {"jsonrpc": "2.0", "result": {"id": identifier, "state": "queued"}, "id": 7}
+    assert (first.status, first.headers["Location"]) == (202, f"/api/v2/messages/{identifier}")
+    assert first.headers["Preference-Applied"] == "respond-async"
+    second = await rpc(service, request("send", params, 7), **later, **{"Idempotency-Key": "k"})
+    assert (second.status, second.json, second.headers["Idempotent-Replayed"]) == (202, first.json, "true")
+    assert (await service.courier.outbox.waiting.for_end(identifier, 10)).state == "sent"
+    assert [call.get("recipient", call.get("groupId")) for call in service.asked("send")] == [[PERSON], [GROUP]]
+    waited = await rpc(
+        service, request("sendReaction", REACTION | {"account": ACCOUNT, "recipient": PERSON}), Prefer="respond-async, wait=10"
+    )
+    assert (waited.status, "timestamp" in waited.json["result"]) == (200, True)
+
+
+@pytest.mark.parametrize("more", [{"quoteTextStyle": ["0:1:BOLD"]}, {"attachment": ["/nowhere/picture.jpg"]}])
+async def test_a_call_that_cannot_be_kept_whole_is_made_at_once(service: Service, more: dict[str, Any]) -> None:
+    params = {"account": ACCOUNT, "recipient": [PERSON], "message": "Hi"} | more
+    assert (await rpc(service, request("send", params), Prefer="respond-async")).status == 200
+    assert service.asked("send") == [params]
 
 
 async def test_a_list_of_one_is_taken_where_signal_cli_wants_one_text(service: Service) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import logging
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Final, cast
 
 import aiohttp
@@ -16,13 +17,15 @@ from signal_courier.engine.base import Params
 from signal_courier.http.answers import empty, json_bytes, text_answer
 from signal_courier.http.call import Call, Wishes
 from signal_courier.http.decoding import bodies
-from signal_courier.http.once import KEY, checked_key
+from signal_courier.http.once import KEY, as_accepted, checked_key, terms_in, told
 from signal_courier.http.problems import LostBody, NotAllowed, SlowBody
 from signal_courier.http.routing import Answer, RouteTable
 from signal_courier.http.rpc import methods
 from signal_courier.http.rpc.sending import answer_of, sending_of
-from signal_courier.messaging.sending.outbox import Terms
+from signal_courier.messaging.sending.content import files_of
+from signal_courier.messaging.sending.outbox import Accepted
 from signal_courier.model.errors import InvalidValue, TooLarge
+from signal_courier.model.messages import Sendable
 from signal_courier.model.recipients import parse_number
 
 _LOGGER = logging.getLogger(__name__)
@@ -77,6 +80,15 @@ class _Fault(Exception):
         self.data = data
 
 
+class _Queued(Exception):
+    """The answer to a request whose message waits."""
+
+    def __init__(self, accepted: Accepted, answer: bytes) -> None:
+        super().__init__(accepted.id)
+        self.accepted = accepted
+        self.answer = answer
+
+
 @routes.add(
     "POST", "/api/v1/rpc", scope=None, accounts=Reach.CHECKED, recipients=Reach.CHECKED,
     answers=[
@@ -85,6 +97,10 @@ class _Fault(Exception):
             example={"jsonrpc": "2.0", "result": {"version": "0.14.6"}, "id": "1"},
         ),
         Answer(201, "Nothing but notifications: there is no answer."),
+        Answer(
+            202, "With `Prefer: respond-async`: the message is on disk, and the result names it.", RpcAnswer,
+            example={"jsonrpc": "2.0", "result": {"id": "msg_42", "state": "queued"}, "id": "1"},
+        ),
         Answer(415, "Not `application/json`.", media="text/plain"),
     ],
 )  # fmt: skip
@@ -94,7 +110,8 @@ async def call_method(call: Call[None, None]) -> web.StreamResponse:
     The body is JSON-RPC 2.0: `{"jsonrpc": "2.0", "method": "send", "params": {…}, "id": "1"}`, or a list of such, which is worked off in
     order. Each method asks for the scope that the other routes of its kind ask for; what is not known to this service asks for `admin`.
     Files can be named by their path only by programs on the same machine; others send `data:` URIs. What is sent is noted in the
-    outbox; a single request may have the header `Idempotency-Key`.
+    outbox; a single request may have the headers `Idempotency-Key` and `Prefer: respond-async` (a call with parameters that this service
+    does not know is made at once all the same).
     """
     if not call.request.content_type.startswith("application/json"):  # with signal-cli `application/json-rpc` passes, too
         return text_answer("", 415)
@@ -107,10 +124,10 @@ async def call_method(call: Call[None, None]) -> web.StreamResponse:
         return _answer(_error(_NULL, _Fault(-32700, str(error))))
     key = call.request.headers.get(KEY)
     if batch is None:
+        call.terms = terms_in(call.request.headers)
         if key is None or call.once is None:
             return await _single(call, raw)
-        wishes = Wishes(Terms(), checked_key(key), hashlib.sha256(b"POST\n/api/v1/rpc\n" + raw))
-        call.terms = wishes.terms
+        wishes = Wishes(call.terms, checked_key(key), hashlib.sha256(b"POST\n/api/v1/rpc\n" + raw))
         return await call.once(wishes, lambda: _single(call, raw))
     if key is not None:
         return _answer(_error(_NULL, _Fault(-32600, f"{KEY} is for a single request, not for a batch")))
@@ -121,7 +138,10 @@ async def call_method(call: Call[None, None]) -> web.StreamResponse:
 
 
 async def _single(call: Call[None, None], raw: bytes) -> web.Response:
-    answer = await _one(call, msgspec.Raw(raw))
+    try:
+        answer = await _one(call, msgspec.Raw(raw))
+    except _Queued as queued:
+        return as_accepted(json_bytes(queued.answer, 202), queued.accepted)
     return _answer(answer) if answer is not None else empty(201)
 
 
@@ -170,11 +190,13 @@ async def _one(call: Call[None, None], raw: msgspec.Raw) -> bytes | None:
         fault = _Fault(-32602, wrong.message)
     except errors.EngineError as error:
         fault = _fault_of(error)
+    except Accepted as accepted:
+        raise _Queued(accepted, _result(identity, _encode(told(accepted)))) from None
     if "id" not in members:
         return None
     if fault is not None:
         return _error(identity, fault)
-    return b'{"jsonrpc":"2.0","result":' + bytes(result) + b',"id":' + bytes(identity) + b"}"
+    return _result(identity, bytes(result))
 
 
 def _members(raw: msgspec.Raw) -> dict[str, msgspec.Raw]:
@@ -228,6 +250,8 @@ async def _perform(call: Call[None, None], method: str, given: dict[str, object]
     sending = sending_of(method, given)
     if sending is None:
         result = await services.engine.call(method, cast("Params", params))
+    elif call.terms is not None and call.terms.respond_async and sending.is_whole and await asyncio.to_thread(_are_here, sending.what):
+        result = answer_of(await services.outbox.send(sending.account, sending.recipients, sending.what, call.terms))
     else:
         outcome, answer = await services.outbox.relay(
             sending.account, sending.recipients, sending.what, lambda: services.engine.call(method, cast("Params", params)), call.terms
@@ -246,11 +270,20 @@ async def _perform(call: Call[None, None], method: str, given: dict[str, object]
     return result
 
 
+def _are_here(what: Sendable) -> bool:
+    """Whether the files of a message can be kept until it is sent; signal-cli may run where this service sees none."""
+    return all(file.startswith("data:") or Path(file).is_file() for file in files_of(what))
+
+
 def _fault_of(error: errors.EngineError) -> _Fault:
     if isinstance(error, errors.EngineUnavailable | errors.EngineTimeout) or error.code is None:
         return _Fault(UNAVAILABLE, error.message)
     data = msgspec.Raw(b'{"response":' + bytes(error.response) + b"}") if error.response is not None else None
     return _Fault(error.code, error.message, data)
+
+
+def _result(identity: msgspec.Raw, result: bytes) -> bytes:
+    return b'{"jsonrpc":"2.0","result":' + result + b',"id":' + bytes(identity) + b"}"
 
 
 def _error(identity: msgspec.Raw, fault: _Fault) -> bytes:

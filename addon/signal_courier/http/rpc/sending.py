@@ -38,15 +38,24 @@ class Sending(NamedTuple):
     account: str
     recipients: list[Recipient]
     what: Sendable
+    is_whole: bool
+    """Whether this is all that the call says, so that it can be put together again from it."""
 
 
 class _Given:
     """Parameters, however they are spelled: signal-cli takes `groupId`, `group-id` and `groupIds`, one value or a list."""
 
     def __init__(self, params: Mapping[str, object]) -> None:
+        self._asked = {"account"}
         self._values = {key.replace("-", "").replace("_", "").lower(): value for key, value in params.items() if value is not None}
 
+    @property
+    def is_used_up(self) -> bool:
+        """Whether there is nothing in them that nobody has asked for."""
+        return self._values.keys() <= self._asked
+
     def one(self, name: str) -> object:
+        self._asked.add(name)
         return self._values.get(name)
 
     def text(self, name: str) -> str | None:
@@ -64,7 +73,7 @@ class _Given:
         """The values of a list, under the name of one or of several."""
         found: list[str] = []
         for key in (name, f"{name}s"):
-            value = self._values.get(key)
+            value = self.one(key)
             if value is not None:
                 found += [str(one) for one in value] if isinstance(value, list) else [str(value)]
         return found
@@ -91,7 +100,7 @@ def sending_of(method: str, params: Mapping[str, object]) -> Sending | None:
         what = make(given)
         if not recipients and not isinstance(what, Story):
             return None
-        return Sending(account, recipients, what)
+        return Sending(account, recipients, what, given.is_used_up)
     except (ValueError, InvalidValue):
         return None
 
@@ -126,6 +135,7 @@ def _message(given: _Given) -> Message:
         view_once=given.flag("viewonce"),
         voice_note=given.flag("voicenote"),
         no_urgent=given.flag("nourgent"),
+        notify_self=given.flag("notifyself"),
         story_timestamp=given.number("storytimestamp"),
         story_author=given.text("storyauthor"),
     )
