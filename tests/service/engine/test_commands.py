@@ -172,10 +172,12 @@ async def test_an_old_signal_cli_is_not_asked_for_what_it_lacks(running: str | N
     assert {call.method for call in daemon.calls} <= {"version"}
 
 
-async def test_a_method_that_the_daemon_turns_down_names_the_version(daemon: FakeDaemon, asking: Asking) -> None:
+async def test_a_method_that_the_daemon_turns_down_names_the_version_unless_it_is_new_enough(daemon: FakeDaemon, asking: Asking) -> None:
     daemon.on("sendStory", Failure(-32601, "Method not implemented"))
     daemon.on("startLink", Failure(-32601, "Method not implemented"))
-    with pytest.raises(Unsupported, match=r"sendStory needs signal-cli 0\.14\.6 or later"):
+    with pytest.raises(Unsupported, match=r"sendStory needs signal-cli 0\.14\.6 or later, this is an unknown version"):
+        await asking(None).send_story("+4915100000001", attachment="/x.jpg")
+    with pytest.raises(Unsupported, match="does not offer sendStory"):
         await asking("0.14.6").send_story("+4915100000001", attachment="/x.jpg")
     with pytest.raises(Unsupported, match="does not offer startLink"):
         await asking("0.14.6").start_link()

@@ -39,8 +39,9 @@ class Asking:
         try:
             return await self._ask_engine(method, params)
         except Unsupported as refusal:
-            if since := versions.METHODS.get(method):
-                raise needs_version(method, since, self._engine.status.version) from refusal
+            running = self._engine.status.version
+            if (since := versions.METHODS.get(method)) and (running is None or versions.is_older(running, since)):
+                raise needs_version(method, since, running) from refusal
             raise Unsupported(
                 f"This signal-cli daemon does not offer {method}: it may serve one account only, or be another program", code=refusal.code
             ) from refusal
