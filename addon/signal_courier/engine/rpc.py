@@ -60,9 +60,11 @@ class _Line(msgspec.Struct):
 
 
 class _Params(msgspec.Struct):
-    """Parameters of a notification; `result` is there with `--receive-mode manual` only."""
+    """Parameters of a notification; `result` is there with `--receive-mode manual` only, the others without it."""
 
     result: msgspec.Raw = _NULL
+    envelope: msgspec.Raw = _NULL
+    exception: msgspec.Raw = _NULL
 
 
 _encode = msgspec.json.Encoder().encode
@@ -70,6 +72,8 @@ _decode_line = msgspec.json.Decoder(_Line).decode
 _decode_params = msgspec.json.Decoder(_Params).decode
 _decode_error = msgspec.json.Decoder(RpcError | None).decode
 _ID = re.compile(rb'"id"\s*:\s*"?(\d{1,15})')
+_ESCAPE = re.compile(rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)", re.DOTALL)
+"""An escape in JSON, a pair of surrogates as one; the group is a surrogate without its other half."""
 
 
 class RpcConnection(asyncio.BufferedProtocol):
@@ -326,10 +330,13 @@ class RpcConnection(asyncio.BufferedProtocol):
     def _take(self, line: bytes) -> bool:
         """Give a line to whom it belongs; whether it was a report that is to be stored."""
         try:
-            message = _decode_line(line)
+            message = _decode_line(line) if line.isascii() else _decode_line(_readable(line))
         except (msgspec.MsgspecError, UnicodeDecodeError):
-            self._take_unreadable(line)
-            return False
+            try:
+                message = _decode_line(_without_halves(line))
+            except (msgspec.MsgspecError, UnicodeDecodeError):
+                self._take_unreadable(line)
+                return False
         if message.method is not None:
             return self._take_notification(message.method, message.params)
         self._take_answer(message)
@@ -363,12 +370,13 @@ class RpcConnection(asyncio.BufferedProtocol):
             _log.debug("signal-cli reported %s, which nobody asked for", method)
             return False
         try:
-            result = _decode_params(params).result
+            given = _decode_params(params)
         except msgspec.MsgspecError:
             _log.error("signal-cli reported an envelope that is not an object")
             return False
-        if result is _NULL:
-            self.reports_by_itself = True
+        if (result := given.result) is _NULL:
+            if given.envelope is not _NULL or given.exception is not _NULL:
+                self.reports_by_itself = True
             frame = params
         elif self.reports_by_itself:
             return False
@@ -408,6 +416,20 @@ async def connect(address: Address, sink: EnvelopeSink, *, deadline: float = 5.0
         raise EngineUnavailable(f"signal-cli does not accept connections at {address}") from None
     except OSError as error:
         raise EngineUnavailable(f"signal-cli cannot be reached at {address}: {error.strerror or error}") from error
+
+
+def _readable(line: bytes) -> bytes:
+    """The line with a replacement character for what is no UTF-8: a client would hang up on it, a text with a hole it can show."""
+    try:
+        line.decode()
+    except UnicodeDecodeError:
+        return line.decode(errors="replace").encode()
+    return line
+
+
+def _without_halves(line: bytes) -> bytes:
+    """The line, readable, with a replacement character for each escaped surrogate that has no other half."""
+    return _ESCAPE.sub(lambda escape: b"\\ufffd" if escape[1] else escape[0], _readable(line))
 
 
 def _number(answered: int | str | None) -> int:

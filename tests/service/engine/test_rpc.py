@@ -238,6 +238,27 @@ async def test_envelopes_arrive_byte_for_byte_in_order(tmp_path: Path, sink: Sin
     assert sink == frames
 
 
+async def test_a_message_with_a_character_that_is_none_is_kept_with_a_hole_in_its_text(
+    daemon: FakeDaemon, connection: RpcConnection, sink: Sink
+) -> None:
+    await connection.call("subscribeReceive", {})
+    daemon.notify_raw(b'{"envelope":{"message":"a\xff\xc3z \xc3\xa9"},"account":"+4915100000001"}')
+    daemon.notify_raw(rb'{"envelope":{"message":"\\ud83d \ud83d \ud83d\ude00 \ude00\u0041"},"account":"+4915100000001"}')
+    await sink.reach(2)
+    texts = [msgspec.json.decode(frame)["envelope"]["message"] for frame in sink]
+    assert texts == ["a\N{REPLACEMENT CHARACTER}\N{REPLACEMENT CHARACTER}z é", "\\ud83d \N{REPLACEMENT CHARACTER} 😀 \N{REPLACEMENT CHARACTER}A"]
+
+
+async def test_a_report_of_nothing_is_no_sign_of_a_daemon_that_reports_by_itself(
+    daemon: FakeDaemon, connection: RpcConnection, sink: Sink
+) -> None:
+    await connection.call("subscribeReceive", {})
+    daemon.write_raw(b'{"jsonrpc":"2.0","method":"receive","params":{}}\n')
+    daemon.notify({"timestamp": 1})
+    await sink.reach(2)
+    assert not connection.reports_by_itself
+
+
 async def test_lines_may_be_cut_anywhere(daemon: FakeDaemon, connection: RpcConnection, sink: Sink) -> None:
     await connection.call("subscribeReceive", {})
     frame = b'{"envelope":{"message":"%s"},"account":"+4915100000001"}' % ("ü👋" * 40).encode()
