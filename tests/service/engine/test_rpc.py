@@ -246,7 +246,10 @@ async def test_a_message_with_a_character_that_is_none_is_kept_with_a_hole_in_it
     daemon.notify_raw(rb'{"envelope":{"message":"\\ud83d \ud83d \ud83d\ude00 \ude00\u0041"},"account":"+4915100000001"}')
     await sink.reach(2)
     texts = [msgspec.json.decode(frame)["envelope"]["message"] for frame in sink]
-    assert texts == ["a\N{REPLACEMENT CHARACTER}\N{REPLACEMENT CHARACTER}z é", "\\ud83d \N{REPLACEMENT CHARACTER} 😀 \N{REPLACEMENT CHARACTER}A"]
+    assert texts == [
+        "a\N{REPLACEMENT CHARACTER}\N{REPLACEMENT CHARACTER}z é",
+        "\\ud83d \N{REPLACEMENT CHARACTER} 😀 \N{REPLACEMENT CHARACTER}A",
+    ]
 
 
 async def test_a_report_of_nothing_is_no_sign_of_a_daemon_that_reports_by_itself(
