@@ -10,7 +10,7 @@ from typing import Any, Final, override
 
 import probatio
 from homeassistant.config_entries import ConfigEntry, ConfigEntryState, ConfigFlowResult, ConfigSubentryFlow, OptionsFlow
-from homeassistant.const import CONF_NAME, CONF_TOKEN, CONF_URL, CONF_VERIFY_SSL
+from homeassistant.const import CONF_TOKEN, CONF_URL, CONF_VERIFY_SSL
 from homeassistant.core import callback
 from homeassistant.helpers.hassio import is_hassio
 from homeassistant.helpers.selector import (
@@ -179,7 +179,7 @@ class SignalCourierConfigFlow(AppSteps, LinkSteps, RegisterSteps, domain=DOMAIN)
                 self.async_update(entry, address)
         if known:
             return self.async_abort(reason="already_configured")
-        self.context["title_placeholders"] = {CONF_NAME: discovery_info.name}
+        self.context["title_placeholders"] = self._about(discovery_info.name, self.connection.status.id)
         return await self.async_step_hassio_confirm()
 
     async def async_step_hassio_confirm(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
@@ -208,7 +208,7 @@ class SignalCourierConfigFlow(AppSteps, LinkSteps, RegisterSteps, domain=DOMAIN)
                 self.async_update(entry, {CONF_URL: self._url} if moved else {})
         if known:
             return self.async_abort(reason="already_configured")
-        self.context["title_placeholders"] = {CONF_NAME: discovery_info.host}
+        self.context["title_placeholders"] = self._about(discovery_info.host, instance)
         return await self.async_step_zeroconf_confirm()
 
     async def async_step_zeroconf_confirm(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:

@@ -12,7 +12,7 @@ from homeassistant.helpers.update_coordinator import CoordinatorEntity
 
 from .client.events import Event
 from .client.models import Account, Conversation
-from .const import CONF_CONVERSATION_ID, DOMAIN, NAME
+from .const import CONF_APP, CONF_CONVERSATION_ID, DOMAIN, NAME
 from .coordinator import SignalCourierConfigEntry, SignalCourierCoordinator
 
 
@@ -28,8 +28,14 @@ def account_device(entry: SignalCourierConfigEntry) -> DeviceInfo:
         name=entry.title,
         sw_version=status.version,
         hw_version=f"signal-cli {status.engine.version}" if status.engine.version else None,
-        configuration_url=entry.data[CONF_URL],
+        configuration_url=visit_url(entry),
     )
+
+
+def visit_url(entry: SignalCourierConfigEntry) -> str:
+    """Where a browser finds the service: the app's own page, as the address in the Supervisor's network leads nowhere from outside."""
+    app: str | None = entry.data.get(CONF_APP)
+    return f"homeassistant://app/{app}" if app else entry.data[CONF_URL]
 
 
 class SignalCourierEntity(CoordinatorEntity[SignalCourierCoordinator]):
@@ -76,7 +82,7 @@ class ConversationEntity(CoordinatorEntity[SignalCourierCoordinator]):
             manufacturer=NAME,
             model="Signal group" if known is not None and known.is_group else "Signal chat",
             name=known.name if known is not None else subentry.title,
-            configuration_url=entry.data[CONF_URL],
+            configuration_url=visit_url(entry),
             via_device_id=dr.async_get_device_id_by_identifier(
                 self.coordinator.hass, (DOMAIN, self.data.account_id), config_entry_id=entry.entry_id
             ),

@@ -14,12 +14,13 @@ from homeassistant.config_entries import (
     FlowType,
     SubentryFlowContext,
 )
+from homeassistant.const import CONF_NAME
 from homeassistant.core import callback
 from homeassistant.data_entry_flow import FlowResultType
 
 from ..client import CourierError
 from ..client.models import Account
-from ..const import CONF_ACCOUNT, SUBENTRY_CONVERSATION
+from ..const import CONF_ACCOUNT, CONF_INSTANCE, SUBENTRY_CONVERSATION
 from .connection import Connection
 
 
@@ -61,11 +62,25 @@ class FlowBase(ConfigFlow):
         if (entry := self.hass.config_entries.async_entry_for_domain_unique_id(self.handler, identity_of(account))) is not None:
             self.async_update(entry, self.connection.data(number))
             return self.async_abort(reason="already_configured")
+        self._async_withdraw_offers()
         return self.async_create_entry(title=account.name or number, data=self.connection.data(number))
 
     @abstractmethod
     async def async_step_profile(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Ask for the name that others see; `RegisterSteps` does."""
+
+    @staticmethod
+    def _about(name: str, instance: str | None) -> dict[str, str]:
+        """What the card of a service that was found shows, and by which its offer is known again."""
+        return {CONF_NAME: name, CONF_INSTANCE: instance or ""}
+
+    @callback
+    def _async_withdraw_offers(self) -> None:
+        """End the dialogs that offer the same service because it was found: it is set up now."""
+        instance = self.connection.status.id
+        for other in self._async_in_progress(include_uninitialized=True):
+            if instance and other["context"].get("title_placeholders", {}).get(CONF_INSTANCE) == instance:
+                self.hass.config_entries.flow.async_abort(other["flow_id"])
 
     @callback
     def async_renew(self, entry: ConfigEntry, account: Account) -> ConfigFlowResult:

@@ -4,9 +4,10 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
-from homeassistant.config_entries import SOURCE_HASSIO, SOURCE_IGNORE, ConfigEntryState
+from homeassistant.config_entries import SOURCE_HASSIO, SOURCE_IGNORE, SOURCE_USER, ConfigEntryState
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
+from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.service_info.hassio import HassioServiceInfo
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
@@ -15,7 +16,7 @@ from custom_components.signal_courier.const import CONF_APP, DOMAIN
 from custom_components.signal_courier.flows import app
 from tests.integration.conftest import Setup
 from tests.integration.courier import HOME, TOKEN, Courier
-from tests.integration.flows.dialogs import Result, begin, choose, give, progressed
+from tests.integration.flows.dialogs import Result, begin, choose, connected, give, is_open, progressed
 from tests.integration.supervisor import UUID, Supervisor, supervised
 
 
@@ -138,6 +139,18 @@ async def test_a_discovered_app_is_set_up_after_a_confirmation(hass: HomeAssista
     await at_accounts(hass, await give(hass, result))
 
 
+async def test_what_was_found_is_no_longer_offered_once_it_is_set_up_by_hand(hass: HomeAssistant, courier: Courier) -> None:
+    offered = await discovered(hass, message(courier))
+    other = await hass.config_entries.flow.async_init(DOMAIN, context={"source": SOURCE_USER})
+    result = await choose(hass, await connected(hass, courier), "existing")
+    result = await give(hass, result, account=HOME)
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    assert not is_open(hass, offered["flow_id"])
+    assert is_open(hass, other["flow_id"])
+    await hass.async_block_till_done()
+    await hass.config_entries.async_unload(result["result"].entry_id)
+
+
 @pytest.mark.parametrize("wrong", [{"port": 1}, {"token": "wrong-token-0123456789"}])
 async def test_a_discovered_app_that_cannot_be_used_is_not_offered(hass: HomeAssistant, courier: Courier, wrong: dict[str, object]) -> None:
     result = await discovered(hass, message(courier, **wrong))
@@ -173,6 +186,18 @@ async def test_an_entry_that_waits_for_the_app_is_loaded_when_it_is_back(
     await hass.async_block_till_done()
     assert config_entry.state is ConfigEntryState.LOADED
     await hass.config_entries.async_unload(config_entry.entry_id)
+
+
+async def test_a_visit_from_the_device_page_leads_to_the_page_of_the_app(
+    hass: HomeAssistant, courier: Courier, setup_integration: Setup
+) -> None:
+    entry = await setup_integration()
+    shown = {device.configuration_url for device in dr.async_entries_for_config_entry(dr.async_get(hass), entry.entry_id)}
+    assert shown == {courier.url}
+    hass.config_entries.async_update_entry(entry, data={**entry.data, CONF_APP: SLUG})
+    await hass.async_block_till_done()
+    shown = {device.configuration_url for device in dr.async_entries_for_config_entry(dr.async_get(hass), entry.entry_id)}
+    assert shown == {f"homeassistant://app/{SLUG}"}
 
 
 async def test_the_same_message_again_loads_nothing_again(hass: HomeAssistant, courier: Courier, setup_integration: Setup) -> None:
