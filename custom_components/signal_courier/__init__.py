@@ -26,6 +26,7 @@ from .happenings.polls import async_know_poll
 from .issues import async_clear_issues, async_raise_unlinked, async_setup_issues
 from .legacy.notify import async_prepare_legacy_notify, async_setup_legacy_notify
 from .legacy.yaml import async_find_notifiers, async_tell_of_notifiers
+from .names import NAMES, async_setup_names
 from .receiving.events import EventHub
 from .receiving.read_receipts import async_setup_read_receipts
 from .services import async_setup_services
@@ -104,8 +105,15 @@ async def async_setup_entry(hass: HomeAssistant, entry: SignalCourierConfigEntry
     async_setup_assist(hass, entry)
     async_setup_legacy_notify(hass, entry)
     async_tell_of_notifiers(hass)
+    async_setup_names(hass, entry)
     entry.async_on_unload(events.async_start())
-    entry.async_on_unload(entry.add_update_listener(_async_reload))
+    kept = _kept(entry)
+
+    async def reload(hass: HomeAssistant, entry: SignalCourierConfigEntry) -> None:
+        if _kept(entry) != kept:
+            await hass.config_entries.async_reload(entry.entry_id)
+
+    entry.async_on_unload(entry.add_update_listener(reload))
     return True
 
 
@@ -147,5 +155,10 @@ def consumer_of(entry: SignalCourierConfigEntry) -> str:
     return f"home-assistant-{entry.entry_id}"
 
 
-async def _async_reload(hass: HomeAssistant, entry: SignalCourierConfigEntry) -> None:
-    await hass.config_entries.async_reload(entry.entry_id)
+def _kept(entry: SignalCourierConfigEntry) -> object:
+    """What of an entry only takes effect when it is loaded again; names of conversations are followed without that."""
+    conversations = [
+        {key: value for key, value in subentry.data.items() if key not in NAMES} | {"id": subentry.subentry_id}
+        for subentry in entry.subentries.values()
+    ]
+    return entry.title, entry.unique_id, dict(entry.data), dict(entry.options), conversations

@@ -42,6 +42,12 @@ class ConversationDirectory:
         """One of them by its id; `None` where it is unknown (left, deleted, or never met)."""
         return self.all.get(conversation_id) or self._met.get(conversation_id)
 
+    def at(self, address: str) -> Conversation | None:
+        """The same by what a subentry keeps: an id, or the number of somebody whose UUID was not known when it was added."""
+        if (found := self.get(address)) is not None or not address.startswith("+"):
+            return found
+        return next((one for one in self.all.values() if one.number == address), None)
+
     def recent(self) -> list[Conversation]:
         """Who wrote since the start, the latest first; contacts or not."""
         return [self.all.get(one.id, one) for one in reversed(self._met.values())]

@@ -10,8 +10,8 @@
 * `events` (`events.EventHub`): `async_subscribe(callback, types=…, conversation_id=…)`.
 * `account_id`: first part of every unique id and device identifier (the account's UUID).
 
-A change of the entry (data, options, subentries, title) reloads it, by the update listener in `__init__`: flows use
-`async_update_and_abort`, never `async_update_reload_and_abort`.
+A change of the entry (data, options, subentries, title; not the names of conversations) reloads it, by the update listener in
+`__init__`: flows use `async_update_and_abort`, never `async_update_reload_and_abort`.
 """
 
 from dataclasses import dataclass

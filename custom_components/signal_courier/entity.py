@@ -91,10 +91,7 @@ class ConversationEntity(CoordinatorEntity[SignalCourierCoordinator]):
     @property
     def conversation(self) -> Conversation | None:
         """The conversation as it is known now; `None` for a group that was left, and for somebody who was never met."""
-        directory = self.data.conversations
-        if (found := directory.get(self.conversation_id)) is not None or not self.conversation_id.startswith("+"):
-            return found
-        return next((one for one in directory.all.values() if one.number == self.conversation_id), None)
+        return self.data.conversations.at(self.conversation_id)
 
     def is_here(self, event: Event) -> bool:
         """Whether an event happened in this conversation; it may have been added by its number, when no UUID was known."""

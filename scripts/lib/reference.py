@@ -7,6 +7,7 @@ A page under `docs/home-assistant/` holds, for each action, trigger or condition
     …
     <!-- /fields -->
 
+Actions share a page; each trigger and each condition has one of its own, in a folder beside the page that leads to them.
 What stands between the two marks is written from `services.yaml` (`triggers.yaml`, `conditions.yaml`) and the English texts; what people
 wrote around it stays.
 """
@@ -34,7 +35,7 @@ _EXAMPLES: Final = {
 }
 """What stands for the placeholders of descriptions."""
 _SECTION: Final = re.compile(
-    r"^(?P<head>## [^\n]*`signal_courier\.(?P<name>\w+)`\n)"
+    r"^(?P<head>##? [^\n]*`signal_courier\.(?P<name>\w+)`\n)"
     r"(?P<before>(?:(?!^## ).*\n)*?)<!-- fields -->\n(?:(?!^## ).*\n)*?<!-- /fields -->\n",
     re.MULTILINE,
 )
@@ -43,12 +44,13 @@ _SECTION: Final = re.compile(
 def pages(root: Path, english: Texts) -> dict[Path, str]:
     """Every reference page there is, as it should be. `english` is the integration's section of the texts."""
     answer: dict[Path, str] = {}
+    docs = root / "docs" / "home-assistant"
     for page, kind in PAGES.items():
-        path = root / "docs" / "home-assistant" / f"{page}.md"
         source = root / "custom_components" / "signal_courier" / f"{kind}.yaml"
-        if path.is_file() and source.is_file():
+        if source.is_file():
             definitions = yaml.safe_load(source.read_text(encoding="utf-8"))
-            answer[path] = fill(path.read_text(encoding="utf-8"), kind, definitions, english.get(kind, {}))
+            for path in sorted([*docs.glob(f"{page}.md"), *docs.glob(f"{page}/*.md")]):
+                answer[path] = fill(path.read_text(encoding="utf-8"), kind, definitions, english.get(kind, {}))
     return answer
 
 

@@ -271,6 +271,28 @@ async def test_a_conversation_is_renamed_without_a_reload(hass: HomeAssistant, c
     device = dr.async_get(hass).async_get_device_by_identifier((DOMAIN, f"{uuid_of(HOME)}_{DEMO_GROUP}"), config_entry_id=entry.entry_id)
     assert device.name == "Family"
     assert entry.runtime_data is data
+    subentry = next(one for one in entry.subentries.values() if one.unique_id == DEMO_GROUP)
+    assert subentry.title == "Family"
+    await hass.async_block_till_done()
+    assert entry.runtime_data is data
+
+
+async def test_a_conversation_keeps_the_title_that_somebody_gave_it(hass: HomeAssistant, courier, config_entry, setup_integration, client):
+    subentry = next(one for one in config_entry.subentries.values() if one.unique_id == DEMO_GROUP)
+    hass.config_entries.async_update_subentry(config_entry, subentry, title="My people")
+    await client.groups.change(DEMO_GROUP, name="Family")
+    await courier.settled()
+    await setup_integration()
+    assert (subentry.title, subentry.data["name"]) == ("My people", "Family")
+
+
+async def test_a_conversation_that_was_renamed_while_home_assistant_was_down_has_the_new_title(
+    hass: HomeAssistant, courier, config_entry, setup_integration, client
+):
+    await client.groups.change(DEMO_GROUP, name="Family")
+    await courier.settled()
+    await setup_integration()
+    assert "Family" in {one.title for one in config_entry.subentries.values()}
 
 
 async def test_blocked_people_and_left_groups_cannot_be_written_to_until_they_can(hass: HomeAssistant, setup_integration, client):

@@ -254,13 +254,14 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
 
 def page(name: str) -> str:
-    """A page of the documentation."""
-    return (DOCS / f"{name}.md").read_text(encoding="utf-8")
+    """A page of the documentation, with those in the folder of its name."""
+    paths = [DOCS / f"{name}.md", *sorted((DOCS / name).glob("*.md"))]
+    return "\n".join(path.read_text(encoding="utf-8") for path in paths)
 
 
 def examples() -> Iterator[tuple[str, Any]]:
     """Every YAML example, with the page it is on."""
-    for path in sorted(DOCS.glob("*.md")):
+    for path in sorted(DOCS.rglob("*.md")):
         for block in re.findall(r"^```yaml\n(.*?)^```", path.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL):
             yield path.name, yaml.safe_load(block)
 
@@ -290,7 +291,7 @@ def fields_of(definition: dict[str, Any] | None) -> Iterator[str]:
 @pytest.mark.parametrize(("kind", "shown_as"), [("services", "actions"), ("triggers", "triggers"), ("conditions", "conditions")])
 def test_everything_is_documented_with_all_its_fields_and_an_example(kind, shown_as):
     text = page(shown_as)
-    sections = dict(re.findall(rf"^## .*?`{DOMAIN}\.(\w+)`\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL))
+    sections = dict(re.findall(rf"^##? [^\n]*`{DOMAIN}\.(\w+)`\n(.*?)(?=^##? [^\n]*`{DOMAIN}|\Z)", text, re.MULTILINE | re.DOTALL))
     defined = read_yaml(INTEGRATION / f"{kind}.yaml")
     assert sections.keys() == defined.keys()
     common = text.split("\n## ", 1)[0]
@@ -301,6 +302,16 @@ def test_everything_is_documented_with_all_its_fields_and_an_example(kind, shown
             f"{name}: no example"
         )
         assert "**In the UI**" in sections[name], f"{name}: not told how to do it in the UI"
+
+
+@rule("docs-triggers", "docs-conditions")
+@pytest.mark.parametrize("kind", ["triggers", "conditions"])
+def test_every_trigger_and_condition_has_a_page_that_is_led_to(kind):
+    defined = read_yaml(INTEGRATION / f"{kind}.yaml").keys()
+    index = (DOCS / f"{kind}.md").read_text(encoding="utf-8")
+    assert {path.stem for path in (DOCS / kind).glob("*.md")} == defined
+    for name in defined:
+        assert f"]({kind}/{name}.md)" in index
 
 
 @rule("docs-actions", "docs-examples")
@@ -357,7 +368,7 @@ def test_every_chapter_is_there():
 
 
 def test_links_between_pages_lead_somewhere():
-    for path in sorted(DOCS.glob("*.md")):
+    for path in sorted(DOCS.rglob("*.md")):
         for target in re.findall(r"\]\(([^)#]+?)(?:#[^)]*)?\)", path.read_text(encoding="utf-8")):
             if "://" not in target:
                 assert (path.parent / target).exists(), f"{path.name}: {target}"
