@@ -108,11 +108,18 @@ def new_token(
     return NewToken(
         name=name,
         scopes=[known[scope] for scope in wanted],
-        accounts=_listed("accounts", accounts, lambda text: parse_number(text, field="accounts").e164),
+        accounts=_listed("accounts", accounts, _account),
         recipients=_listed("recipients", recipients, lambda text: str(parse_recipient(text, field="recipients"))),
         dialect=Dialect(dialect) if dialect is not None else None,
         expires_at=expires_at,
     )
+
+
+def _account(text: str) -> str:
+    try:
+        return parse_number(text).e164
+    except InvalidValue as error:
+        raise InvalidValue("accounts", f"accounts: '{text}' is no phone number (like +4915100000001)") from error
 
 
 def _listed(field: str, texts: Iterable[str] | None, parse: Callable[[str], str]) -> list[str] | None:

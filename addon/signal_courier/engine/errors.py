@@ -6,6 +6,7 @@ NETWORK_FAILURE, -3 with a text, or -32603 with an IOException), so the text and
 
 import re
 from collections.abc import Iterable, Mapping
+from typing import Final
 
 import msgspec
 
@@ -51,6 +52,10 @@ class TransportRefused(Rejected):
 
 class LinkExpired(Rejected):
     """Nobody has scanned the code in time (only the text tells)."""
+
+
+NO_ACCOUNT: Final = "Specified account does not exist"
+"""What signal-cli says then: all that is left of it where only the text is kept."""
 
 
 class AccountUnknown(Rejected):

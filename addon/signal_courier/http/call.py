@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from aiohttp import web
@@ -19,6 +20,15 @@ from signal_courier.model.messages import Sendable
 from signal_courier.model.recipients import Recipient, parse_number
 
 
+class Noted(NamedTuple):
+    """A part of a request that the audit log tells for itself: one call of several that a body holds."""
+
+    what: str
+    """Stands behind the route's path."""
+    account: str | None
+    status: int
+
+
 @dataclass(slots=True)
 class Wishes:
     """What the headers of one request ask for."""
@@ -32,7 +42,9 @@ class Wishes:
 class Call[B, Q]:
     """A request on its way through a handler. `body` and `query` are what the route declared, `None` otherwise."""
 
-    __slots__ = ("_nearness", "body", "caller", "checked_account", "dialect", "once", "path", "query", "request", "services", "terms")
+    __slots__ = (
+        "_nearness", "body", "caller", "checked_account", "dialect", "noted", "once", "path", "query", "request", "services", "terms",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -55,6 +67,8 @@ class Call[B, Q]:
         """Who is asking; what the route declares was checked."""
         self.checked_account: str | None = None
         """The account that only the body or the query named, for the audit log."""
+        self.noted: list[Noted] | None = None
+        """What the audit log tells in place of the request as a whole."""
         self.once: Callable[[Wishes, Callable[[], Awaitable[web.Response]]], Awaitable[web.Response]] | None = None
         """Serves a request with an idempotency key once, for a handler that reads the body itself."""
         self._nearness = nearness
@@ -81,6 +95,16 @@ class Call[B, Q]:
     def is_near(self) -> bool:
         """Whether a program on this machine is asking that is trusted as such, whatever token it shows."""
         return self._nearness(self.request)
+
+    async def account_meant(self, named: str | None) -> str:
+        """The account that a body or a query means: the one named; else the only one that the caller may use; else the default.
+
+        Raises `InvalidValue` where it is no number, or where none was named and there are several, and `NotAllowed`.
+        """
+        allowed = self.caller.accounts
+        if not named and allowed is not None and len(allowed) == 1:
+            named = next(iter(allowed))
+        return self.check_account(await self.services.accounts.meant(named))
 
     def check_account(self, account: str) -> str:
         """Give an account back that only the body or the query named; raises `NotAllowed` where the caller may not use it."""

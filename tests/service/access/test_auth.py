@@ -218,6 +218,15 @@ async def test_tokens_are_made_listed_rotated_and_revoked_over_the_api(service: 
     assert (await service.get(path, **admin)).json["active"] is False
 
 
+async def test_a_token_ends_at_the_time_that_was_asked_for_and_says_so(service: Service) -> None:
+    admin = {"X-Api-Key": await token(service)}
+    end = int(time.time() * 1000) + 60_000
+    made = await service.post("/api/v2/tokens", {"name": "guest", "scopes": ["send"], "expires_at": end}, **admin)
+    assert (made.status, made.json["expires_at"]) == (201, end)
+    assert (await service.get("/api/v2/tokens/self", **{"X-Api-Key": made.json["token"]})).json["expires_at"] == end
+    assert "expires_at" not in (await service.get("/api/v2/tokens/self", **admin)).json
+
+
 @pytest.mark.parametrize(
     "body",
     [
@@ -225,6 +234,8 @@ async def test_tokens_are_made_listed_rotated_and_revoked_over_the_api(service: 
         {"name": "x\ny", "scopes": ["send"]},
         {"name": "x", "scopes": ["send"], "accounts": []}, {"name": "x", "scopes": ["send"], "accounts": ["me"]},
         {"name": "x", "scopes": ["send"], "recipients": ["?"]}, {"name": "x", "scopes": ["send"], "expires_in": 0},
+        {"name": "x", "scopes": ["send"], "expires_at": 1}, {"name": "x", "scopes": ["send"], "expires_at": 2**62},
+        {"name": "x", "scopes": ["send"], "expires_at": 4_000_000_000_000, "expires_in": 60},
         {"name": "x", "scopes": ["send"], "dialect": "2"}, {"name": "y" * 101, "scopes": ["send"]},
     ],
 )  # fmt: skip
@@ -392,6 +403,47 @@ async def test_the_audit_log_tells_who_did_what_and_no_texts(service: Service) -
     assert BEN not in str(page)
     assert (await service.get("/api/v2/audit?status=403", **admin)).json["lines"][0]["status"] == 403
     assert len((await service.get("/api/v2/audit?limit=1", **admin)).json["lines"]) == 1
+
+
+async def test_the_audit_log_tells_each_method_of_signal_cli_with_its_account_and_what_became_of_it(service: Service) -> None:
+    admin = {"X-Api-Key": await token(service)}
+    key = {"X-Api-Key": await token(service, Scope.SEND)}
+
+    def ask(method: str, **params: object) -> dict[str, object]:
+        return {"jsonrpc": "2.0", "id": 1, "method": method, "params": {"account": ACCOUNT} | params}
+
+    batch = [ask("send", recipient=[BEN], message="the secret text"), ask("listContacts"), ask(BEN), ask("send")]
+    await service.post("/api/v1/rpc", batch, **key, **{"Content-Type": "application/json"})
+    page = (await service.get("/api/v2/audit", **admin)).json
+    lines = {(line["route"], line.get("account"), line["status"]) for line in page["lines"] if line["route"].startswith("/api/v1/rpc")}
+    assert lines == {
+        ("/api/v1/rpc send", ACCOUNT, 200), ("/api/v1/rpc listContacts", ACCOUNT, 403), ("/api/v1/rpc (unknown)", ACCOUNT, 403),
+        ("/api/v1/rpc send", ACCOUNT, 400),
+    }  # fmt: skip
+    assert "secret text" not in str(page)
+    assert BEN not in str(page)
+
+
+async def test_the_audit_log_tells_which_account_a_message_of_the_outbox_is_of(service: Service) -> None:
+    admin = {"X-Api-Key": await token(service)}
+    sent = await service.post("/api/v2/messages", {"account": ACCOUNT, "recipients": [BEN], "text": "x"}, **admin)
+    await service.request("DELETE", f"/api/v2/messages/{sent.json['id']}", **admin)
+    page = (await service.get(f"/api/v2/audit?account=%2B{ACCOUNT[1:]}", **admin)).json
+    assert [(line["method"], line["route"]) for line in page["lines"]] == [
+        ("DELETE", "/api/v2/messages/{message}"), ("POST", "/api/v2/messages"),
+    ]  # fmt: skip
+
+
+async def test_a_token_for_one_account_need_not_name_it(tmp_path: Path) -> None:
+    second = "+4915100000002"
+    async with simulated(tmp_path, default_account=ACCOUNT) as service:
+        _, secret = await service.courier.tokens.create(new_token("bot", [Scope.SEND], accounts=[second]))
+        key = {"X-Api-Key": secret}
+        assert (await service.post("/v2/send", {"recipients": [ACCOUNT], "message": "one"}, **key)).status == 201
+        call = {"jsonrpc": "2.0", "id": 1, "method": "send", "params": {"recipient": [ACCOUNT], "message": "two"}}
+        assert "result" in (await service.post("/api/v1/rpc", call, **key, **{"Content-Type": "application/json"})).json
+        sent = (await service.get(f"/api/v2/outbox?account=%2B{second[1:]}")).json["messages"]
+        assert sorted(message["content"]["text"] for message in sent) == ["one", "two"]
 
 
 async def test_the_audit_log_is_bounded(tmp_path: Path) -> None:

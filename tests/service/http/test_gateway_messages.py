@@ -247,3 +247,12 @@ async def test_a_device_may_be_named_by_its_uuid(house: Gateway) -> None:
     assert (await outcome(house, answer))["account"] == cast.HOME
     unknown = await token.ask("POST", f"devices/{cast.uuid_of('nobody')}/message", message())
     assert (unknown.status, unknown.json) == (400, {"error": "device_id: must be a number like 4915100000001"})
+
+
+async def test_a_message_for_a_device_that_is_not_here_is_refused_instead_of_queued_for_nobody(house: Gateway) -> None:
+    host = await house.token()
+    message = {"contact": "4915100000011", "platform": "signal", "text": "Hello"}
+    assert await host.told("POST", "devices/4915100000098/message", message) == (404, "Device not found")
+    assert await (await house.token(await house.credential())).told("POST", "devices/4915100000098/message", message) == (
+        403, "insufficient permissions",
+    )  # fmt: skip

@@ -123,7 +123,7 @@ async def send_v2(call: Call[SendMessage, None]) -> web.StreamResponse:
     """
     body = call.body
     recipients = all_recipients(body.recipients, body.recipient, body.group_id, body.groupid)
-    account = call.check_account(await call.services.accounts.meant(body.number or body.account))
+    account = await call.account_meant(body.number or body.account)
     call.check_recipients(recipients)
     try:
         return sent_answer(await _send(call, account, recipients, body), call.dialect)
@@ -162,7 +162,7 @@ async def send_v1(call: Call[SendMessageV1, None]) -> web.StreamResponse:
         recipients: list[Recipient] = [parse_group_id(ids[0], field="recipients")]
     else:
         recipients = all_recipients(body.recipients, body.recipient, missing="Please specify at least one recipient")
-    account = call.check_account(await call.services.accounts.meant(body.number))
+    account = await call.account_meant(body.number)
     call.check_recipients(recipients)
     files = [body.base64_attachment] if _is_given(body.base64_attachment) else []
     message = SendMessage(message=body.message, base64_attachments=[*files, *(body.base64_attachments or [])])
@@ -192,7 +192,7 @@ async def send_to_one(call: Call[SendToOne, None]) -> web.StreamResponse:
     """
     body = call.body
     recipient = parse_recipient(decode_again(call.path["recipient"]))
-    account = call.check_account(await call.services.accounts.meant(body.number or body.account))
+    account = await call.account_meant(body.number or body.account)
     call.check_recipients([recipient])
     message = SendMessage(
         message=body.message, base64_attachments=body.base64_attachments, attachments=body.attachments, text_mode=body.text_mode

@@ -101,8 +101,8 @@ async def follow_gateway_qr_code(call: Call[None, None]) -> web.StreamResponse:
     owner = _owner(call)
     try:
         socket = await ListeningSocket.accept(call.request)
-    except web.HTTPException as error:
-        raise InvalidValue("Upgrade", error.text or error.reason) from None
+    except web.HTTPException:
+        raise InvalidValue("Upgrade", "No WebSocket was asked for") from None
     tasks = [asyncio.create_task(work) for work in (_show(call, owner, socket), socket.gone(), socket.keep_alive())]
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

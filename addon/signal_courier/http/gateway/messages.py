@@ -12,7 +12,7 @@ from msgspec import Meta
 from signal_courier.access.reach import Reach
 from signal_courier.access.scopes import Scope
 from signal_courier.engine.answers import Group
-from signal_courier.engine.errors import JoinPending
+from signal_courier.engine.errors import EngineError, JoinPending
 from signal_courier.http.answers import json_answer
 from signal_courier.http.call import Call, decode_again
 from signal_courier.http.faces import Face
@@ -21,7 +21,7 @@ from signal_courier.http.gateway.problems import Refusal
 from signal_courier.http.routing import Answer, RouteTable
 from signal_courier.messaging.sending.outbox import Accepted, Terms
 from signal_courier.model.attachments import Content, Upload
-from signal_courier.model.errors import InvalidValue
+from signal_courier.model.errors import InvalidValue, MissingThing
 from signal_courier.model.message_ids import parse_message_id
 from signal_courier.model.messages import Message, Quote
 from signal_courier.model.recipients import GroupId, Recipient, parse_group_id, parse_recipient
@@ -63,6 +63,7 @@ class MessageQueued(msgspec.Struct):
     body=MessageToSend, body_example={"contact": "4915100000002", "platform": SIGNAL, "text": "Hello from API"}, form=True,
     answers=[
         Answer(200, "Queued.", MessageQueued, example={"message": "Message queued successfully", "id": "msg_1"}),
+        trouble(404, "Device not found"),
         trouble(409, _PENDING),
     ],
 )  # fmt: skip
@@ -80,6 +81,7 @@ async def send_gateway_message(call: Call[MessageToSend, None]) -> web.StreamRes
         raise InvalidValue("text", "Either text or file must be provided")
     if isinstance(body.file, Upload) and call.request.content_type.startswith("multipart/"):
         _check_extension(body.file)
+    await _check_device(call, account)
     message = Message(text=body.text, quote=await _quote(call, account, body.reply_id))
     call.terms = call.terms or Terms()
     recipients = await _groups(call, account, body.group_url, call.terms) if body.group_url.strip() else _contacts(body.contact)
@@ -101,6 +103,19 @@ async def _queue(call: Call[MessageToSend, None], account: str, recipients: list
     except Accepted as accepted:
         identifier = accepted.id
     return json_answer(MessageQueued("Message queued successfully", identifier))
+
+
+async def _check_device(call: Call[MessageToSend, None], account: str) -> None:
+    """Raises `MissingThing` where it is certain that there is no such account: what is queued for it would come to nothing, unseen."""
+    services = call.services
+    if account in services.engine.status.accounts:
+        return
+    try:
+        there = await services.accounts.loaded()
+    except EngineError:
+        return
+    if account not in there:
+        raise MissingThing("device_id", "Device not found")
 
 
 def _contacts(listed: str) -> list[Recipient]:

@@ -28,7 +28,9 @@ class AuditLine(msgspec.Struct, kw_only=True, omit_defaults=True):
     token_id: str | None = None
     address: str
     method: str
-    route: Annotated[str, msgspec.Meta(description="As documented, without what the caller filled in.")]
+    route: Annotated[
+        str, msgspec.Meta(description="As documented, without what the caller filled in; of `/api/v1/rpc` with the method, a line each.")
+    ]
     account: str | None = None
     status: int
     times: Annotated[int, msgspec.Meta(description="How many requests this line stands for.")] = 1

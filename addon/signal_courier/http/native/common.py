@@ -49,15 +49,11 @@ async def account_of[B, Q](call: Call[B, Q], named: str | None) -> str:
         InvalidValue: It is no number; or none was named, and there are several.
         NotAllowed: The caller may not use it.
     """
-    allowed = call.caller.accounts
-    if not named and allowed is not None and len(allowed) == 1:
-        return next(iter(allowed))
     try:
-        meant = await call.services.accounts.meant(named)
+        return await call.account_meant(named)
     except InvalidValue as error:
         text = f"account: '{named}' is no phone number (like {ACCOUNT})" if named else "account: there is none, or more than one: name it"
         raise InvalidValue("account", text) from error
-    return call.check_account(meant)
 
 
 def number_in[B, Q](call: Call[B, Q]) -> str:

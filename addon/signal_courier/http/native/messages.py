@@ -293,6 +293,7 @@ async def _status[B, Q](call: Call[B, Q]) -> MessageStatus:
     status = await call.services.outbox.get(call.path["message"])
     if not call.caller.may_use(status.account):
         raise MissingThing("message", "There is no such message.")
+    call.check_account(status.account)
     if not _is_theirs(call, status):
         raise NotAllowed
     return status

@@ -6,7 +6,8 @@ from typing import Annotated, Final
 import msgspec
 from aiohttp import web
 
-from signal_courier.engine.errors import EngineError, SendResult
+from signal_courier.engine.base import AccountState
+from signal_courier.engine.errors import AccountUnknown, AccountUnlinked, EngineError, SendResult
 from signal_courier.http.answers import json_answer
 from signal_courier.http.call import Call
 from signal_courier.http.native.common import ACCOUNT, INVALID, PERSON, PERSON_UUID, REFUSED, TIMESTAMP, trouble
@@ -119,6 +120,8 @@ async def send[B, Q](call: Call[B, Q], account: str, recipients: Sequence[Recipi
     try:
         outcome = await call.send(account, recipients, what)
     except EngineError as error:
+        if isinstance(error, AccountUnknown) and call.services.engine.status.accounts.get(account) is AccountState.UNLINKED:
+            error = AccountUnlinked(error.message)
         raise ProblemFound(msgspec.structs.replace(problem_of(error, account), message=terms.message)) from error
     return SentEntry(
         id=terms.message, account=account, timestamp=outcome.timestamp, recipients=_sent_to(outcome), challenge_tokens=outcome.tokens

@@ -65,6 +65,7 @@ class CreateToken(msgspec.Struct, kw_only=True):
     ] = None
     dialect: Annotated[str | None, msgspec.Meta(description="Which release's answers it gets: `0.101`, `0.100` or `morph027`.")] = None
     expires_in: Annotated[Int64 | None, msgspec.Meta(description="Seconds for which it is valid; for ever if missing.")] = None
+    expires_at: Annotated[Int64 | None, msgspec.Meta(description="Or until when: milliseconds since the epoch.")] = None
 
 
 class CallerInfo(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -77,6 +78,9 @@ class CallerInfo(msgspec.Struct, kw_only=True, omit_defaults=True):
     recipients: Sequence[str] | None = None
     dialect: str | None = None
     token_id: str | None = None
+    expires_at: Annotated[int | None, msgspec.Meta(description="When the token ends: milliseconds since the epoch; never if missing.")] = (
+        None
+    )
 
 
 _SECRET = "sgc_…"  # noqa: S105  # an example
@@ -108,14 +112,12 @@ async def create_token(call: Call[CreateToken, None]) -> web.StreamResponse:
     body = call.body
     if body.expires_in is not None and not 1 <= body.expires_in <= _LONGEST:
         raise InvalidValue("expires_in", "expires_in: must be seconds, at least 1 and at most ten years")
-    new = new_token(
-        body.name,
-        body.scopes,
-        accounts=body.accounts,
-        recipients=body.recipients,
-        dialect=body.dialect,
-        expires_at=now_ms() + body.expires_in * 1000 if body.expires_in is not None else None,
-    )
+    if body.expires_in is not None and body.expires_at is not None:
+        raise InvalidValue("expires_at", "expires_at: not together with expires_in")
+    end = now_ms() + body.expires_in * 1000 if body.expires_in is not None else body.expires_at
+    if end is not None and end > now_ms() + _LONGEST * 1000:
+        raise InvalidValue("expires_at", "expires_at: must be within ten years, in milliseconds since the epoch")
+    new = new_token(body.name, body.scopes, accounts=body.accounts, recipients=body.recipients, dialect=body.dialect, expires_at=end)
     token, secret = await call.services.tokens.create(new)
     return json_answer(_with_secret(token, secret), 201)
 
@@ -135,6 +137,7 @@ async def get_caller(call: Call[None, None]) -> web.StreamResponse:
     Good for trying a token: name, scopes, accounts and recipients to which it is limited, when it ends.
     """
     caller = call.caller
+    token = call.services.tokens.get(caller.token_id) if caller.token_id is not None else None
     return json_answer(
         CallerInfo(
             name=caller.name,
@@ -144,6 +147,7 @@ async def get_caller(call: Call[None, None]) -> web.StreamResponse:
             recipients=sorted(caller.recipients) if caller.recipients is not None else None,
             dialect=caller.dialect,
             token_id=caller.token_id,
+            expires_at=token.expires_at if token is not None else None,
         )
     )
 

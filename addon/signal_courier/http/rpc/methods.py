@@ -34,6 +34,7 @@ _SCOPES: Mapping[Scope, str] = {
 }
 SCOPES: Mapping[str, Scope] = {method: scope for scope, methods in _SCOPES.items() for method in methods.split()}
 """The scope that a method asks for."""
+KNOWN = SCOPES.keys() | OPEN | SUBSCRIPTIONS
 READING = frozenset(
     {
         "receive", "getAttachment", "listCalls", "listContacts", "getUserStatus", "getAvatar", "listStickerPacks", "getSticker",

@@ -15,7 +15,7 @@ from signal_courier.access.reach import Reach
 from signal_courier.engine import errors
 from signal_courier.engine.base import Params
 from signal_courier.http.answers import empty, json_bytes, text_answer
-from signal_courier.http.call import Call, Wishes
+from signal_courier.http.call import Call, Noted, Wishes
 from signal_courier.http.decoding import bodies
 from signal_courier.http.once import KEY, as_accepted, checked_key, terms_in, told
 from signal_courier.http.problems import LostBody, NotAllowed, SlowBody
@@ -179,24 +179,37 @@ async def _one(call: Call[None, None], raw: msgspec.Raw) -> bytes | None:
         method, params = _wanted(members)
     except _Fault as wrong:
         return _error(identity, wrong)
-    result = _NULL
+    result, status = _NULL, 200
     try:
         result = await _perform(call, method, params)
     except _Fault as wrong:
-        fault = wrong
+        fault, status = wrong, 400
     except NotAllowed as refusal:
-        fault = _Fault(NOT_ALLOWED, refusal.text)
+        fault, status = _Fault(NOT_ALLOWED, refusal.text), 403
     except InvalidValue as wrong:
-        fault = _Fault(-32602, wrong.message)
+        fault, status = _Fault(-32602, wrong.message), 400
     except errors.EngineError as error:
         fault = _fault_of(error)
+        status = 503 if fault.code == UNAVAILABLE else 400
     except Accepted as accepted:
+        _note(call, method, params, 202)
         raise _Queued(accepted, _result(identity, _encode(told(accepted)))) from None
+    _note(call, method, params, status)
     if "id" not in members:
         return None
     if fault is not None:
         return _error(identity, fault)
     return _result(identity, bytes(result))
+
+
+def _note(call: Call[None, None], method: str, params: Mapping[str, object], status: int) -> None:
+    """Have the audit log tell of one call: of a body that holds several, and answers 200 whatever became of them, it would tell little."""
+    try:
+        account = parse_number(str(params.get("account") or "")).e164
+    except InvalidValue:
+        account = None
+    call.noted = call.noted or []
+    call.noted.append(Noted(method if method in methods.KNOWN else "(unknown)", account, status))
 
 
 def _members(raw: msgspec.Raw) -> dict[str, msgspec.Raw]:
@@ -238,7 +251,7 @@ async def _perform(call: Call[None, None], method: str, given: dict[str, object]
         raise _Fault(-32601, "Method not implemented")
     if method not in methods.WITHOUT_ACCOUNT and "account" not in given:
         try:
-            given["account"] = await services.accounts.meant(None)
+            given["account"] = await call.account_meant(None)
         except InvalidValue:
             _LOGGER.debug("%s names no account, and there is not exactly one", method)
     match given.get("recipient"):

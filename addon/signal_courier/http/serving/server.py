@@ -149,9 +149,14 @@ class HttpServer:
         if caller is None:
             self._audit.refuse(request.remote, status)
         elif not (match is not None and match.route.quiet) and (caller.kind != "loopback" or request.method != "GET"):
-            account = (visit.call.checked_account if visit.call is not None else None) or _account_in(match)
+            call = visit.call
             route = match.route.path if match is not None else ""
-            self._audit.record(caller, request.remote, request.method, route, account, status)
+            if call is not None and call.noted:
+                for part in call.noted:
+                    self._audit.record(caller, request.remote, request.method, f"{route} {part.what}", part.account, part.status)
+            else:
+                account = (call.checked_account if call is not None else None) or _account_in(match)
+                self._audit.record(caller, request.remote, request.method, route, account, status)
         if started is not None and not (match is not None and match.route.quiet):
             route = match.route.path if match is not None else "(no route)"
             _ACCESS.debug("%s %s %d %.1f ms", request.method, route, status, (time.perf_counter() - started) * 1000)

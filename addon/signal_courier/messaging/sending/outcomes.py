@@ -6,6 +6,8 @@ from typing import Final
 import msgspec
 
 from signal_courier.engine.errors import (
+    NO_ACCOUNT,
+    AccountUnknown,
     Address,
     EngineError,
     EngineTimeout,
@@ -104,7 +106,8 @@ def _refusal(status: MessageStatus, failures: Sequence[Failure]) -> EngineError:
     """The error that the caller would have got, had the message not waited in the meantime."""
     reason = next((one for one in _REFUSALS if any(failure.reason == one for failure in failures)), None)
     if reason is None:
-        return Rejected(next((failure.reason for failure in failures), "Failed to send message"))
+        text = next((failure.reason for failure in failures), "Failed to send message")
+        return AccountUnknown(text) if text == NO_ACCOUNT else Rejected(text)
     kind, text, _ = _REFUSALS[reason]
     results = [
         SendResult(

@@ -217,3 +217,12 @@ async def test_a_time_to_try_is_enough_to_have_it_tried_again(tmp_path: Path) ->
         service.daemon.on("send", {"timestamp": 1700000000123, "results": []})
         sent = await service.post("/api/v2/messages", body | {"recipients": [cast.SECOND], "expires_in": 3600})
         assert (sent.status, sent.json["timestamp"]) == (201, 1700000000123)
+
+
+async def test_who_waits_is_told_of_an_account_that_is_not_here_as_one_who_does_not(demo: Service) -> None:
+    told = []
+    for wish in ({}, {"wait": 10}, {"expires_in": 60}):
+        body = {"account": "+4915100000098", "recipients": [cast.ECHO], "text": "Hello", **wish}
+        answer = await demo.post("/api/v2/messages", body)
+        told.append((answer.status, answer.json["type"].rpartition(":")[2], answer.json["account"]))
+    assert told == [(404, "account-unknown", "+4915100000098")] * 3
