@@ -84,7 +84,7 @@ async def test_several_scopes_may_stand_in_one_word_and_an_unknown_one_is_named(
     [
         (["create", "x", "--scope", "send", "--expires", "soon"], "neither a span"),
         (["create", "x", "--scope", "send", "--expires", "2001-01-01"], "in the past"),
-        (["create", "x", "--scope", "send", "--account", "me"], "valid number"),
+        (["create", "x", "--scope", "send", "--account", "me"], "accounts: .me. is no phone number"),
         (["revoke", "nobody"], "no token in use"),
     ],
 )
