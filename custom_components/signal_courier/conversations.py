@@ -69,6 +69,7 @@ class ConversationDirectory:
         """Ask the service for everything. Raises `CourierError`."""
         found = await self._client.conversations.all()
         fresh = {one.id: one for one in found}
+        self._met = {met: one for met, one in self._met.items() if one.kind != "group" or met in fresh}  # no group that was left
         if fresh != dict(self.all):
             self.all = MappingProxyType(fresh)
             for listener in tuple(self._listeners.values()):

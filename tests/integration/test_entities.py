@@ -29,7 +29,7 @@ from custom_components.signal_courier.const import (
 from custom_components.signal_courier.receiving.unread import async_tell_read
 from custom_components.signal_courier.titles import with_title
 from custom_components.signal_courier.update import newer
-from tests.integration.courier import DEMO_GROUP, DEMO_GROUP_ID, ECHO, HOME, NOBODY, POLLY, SECOND, uuid_of
+from tests.integration.courier import DEMO_GROUP, DEMO_GROUP_ID, DEMO_GROUP_ID, ECHO, HOME, NOBODY, POLLY, SECOND, uuid_of
 from tests.integration.supervisor import supervised
 from tests.integration.waiting import wait_for, wait_until
 
@@ -307,6 +307,20 @@ async def test_blocked_people_and_left_groups_cannot_be_written_to_until_they_ca
     await client.groups.leave(DEMO_GROUP, admin=ECHO)
     await directory.async_refresh()
     assert state(hass, "notify.demo") == state(hass, "event.demo") == STATE_UNAVAILABLE
+
+
+async def test_a_group_that_was_left_after_something_was_written_there_cannot_be_written_to(
+    hass: HomeAssistant, courier, setup_integration, client
+):
+    entry = await setup_integration()
+    directory = entry.runtime_data.conversations
+    await courier.deliver("Hello", group_id=DEMO_GROUP_ID)
+    await wait_for(lambda: DEMO_GROUP in {one.id for one in directory.recent()})
+    await client.groups.leave(DEMO_GROUP, admin=ECHO)
+    await directory.async_refresh()
+    assert state(hass, "notify.demo") == STATE_UNAVAILABLE
+    assert directory.get(DEMO_GROUP) is None
+    assert DEMO_GROUP not in {one.id for one in directory.recent()}
 
 
 async def test_a_conversation_can_be_removed_and_the_account_cannot(hass: HomeAssistant, setup_integration, hass_ws_client):

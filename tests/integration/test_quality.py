@@ -60,7 +60,7 @@ def scale() -> dict[str, Any]:
 
 def rule(*names: str) -> Callable[[Any], Any]:
     """A test that these rules are kept."""
-    open_ones = [name for name in names if scale()[name] != "done"]
+    open_ones = [name for name in names if scale()[name] != "done" and scale()[name]["status"] != "done"]
     return pytest.mark.skipif(bool(open_ones), reason=f"not done: {', '.join(open_ones)}")
 
 
@@ -71,7 +71,7 @@ def test_every_rule_is_judged():
         match judged:
             case "done":
                 pass
-            case {"status": "exempt", "comment": str(reason)}:
+            case {"status": "done" | "exempt", "comment": str(reason)}:
                 assert reason.endswith("."), name
             case _:
                 pytest.fail(f"{name}: {judged}")

@@ -8,6 +8,7 @@ from homeassistant.core import ServiceResponse
 from homeassistant.exceptions import ServiceValidationError
 from homeassistant.helpers import config_validation as cv
 
+from ..client import Problem
 from ..client.groups import GroupChanges, GroupSettings
 from ..client.models import Conversation
 from ..const import DOMAIN
@@ -103,9 +104,21 @@ async def leave_group(call: Call) -> ServiceResponse:
     """Leave a group."""
     group = _group(call)
     admins = await call.addresses("new_admin")
-    await call.client.groups.leave(group.id, forget=call.data["forget"], admin=admins[0] if admins else None)
+    try:
+        await call.client.groups.leave(group.id, forget=call.data["forget"], admin=admins[0] if admins else None)
+    except Problem as error:
+        if error.kind == "refused" and not admins and _is_only_admin(call, group):
+            raise ServiceValidationError(
+                translation_domain=DOMAIN, translation_key="group_needs_admin", translation_placeholders={"name": group.name}
+            ) from error
+        raise
     await call.entry.runtime_data.conversations.async_refresh()
     return {"conversation_id": group.id}
+
+
+def _is_only_admin(call: Call, group: Conversation) -> bool:
+    admins = [one for one in group.group.members if one.admin] if group.group is not None else []
+    return len(admins) == 1 and call.entry.runtime_data.account_id in (admins[0].uuid, admins[0].number)
 
 
 def _group(call: Call) -> Conversation:

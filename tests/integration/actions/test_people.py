@@ -39,6 +39,14 @@ async def test_a_group_is_made_changed_and_left(act, config_entry):
     assert directory.get(where) is None or not directory.get(where).group.member
 
 
+async def test_the_last_admin_is_asked_who_becomes_one(act):
+    await act("create_group", name="Family", members=[ECHO])
+    with pytest.raises(ServiceValidationError) as error:
+        await act("leave_group", conversation="Family")
+    assert error.value.translation_key == "group_needs_admin"
+    assert str(error.value) == "Family would be without an admin. Say in New admin who becomes one."
+
+
 async def test_what_is_no_group_is_told(act):
     for name, data in (("update_group", {"name": "X"}), ("leave_group", {}), ("add_group_members", {"members": POLLY})):
         with pytest.raises(ServiceValidationError) as error:
