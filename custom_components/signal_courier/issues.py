@@ -91,6 +91,7 @@ def async_setup_issues(hass: HomeAssistant, entry: SignalCourierConfigEntry) -> 
     hass.data.setdefault(_KEEPERS, {})[entry.entry_id] = keeper
     entry.async_on_unload(data.coordinator.async_add_listener(keeper.async_look))
     entry.async_on_unload(data.events.async_subscribe(keeper.async_notice, types={"account"}))
+    entry.async_on_unload(data.events.async_subscribe(keeper.async_notice_message, types={"status"}))
     keeper.async_look()
 
 
@@ -150,6 +151,12 @@ class _Keeper:
         """Somebody writes with a new safety number."""
         if event.account_change is not None and event.account_change.change == "identity" and event.sender is not None:
             self._changed.add(event.sender.uuid or event.sender.number or "")
+            self.async_look()
+
+    @callback
+    def async_notice_message(self, event: CourierEvent) -> None:
+        """A message waits: for something new, although there may be as many as before, and the status the same."""
+        if event.status is not None and event.status.state == "parked":
             self.async_look()
 
     def _look_at_status(self, status: Status) -> None:

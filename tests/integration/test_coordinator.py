@@ -86,7 +86,7 @@ async def test_who_lets_requests_through_but_no_events_is_not_connected(
             assert not entry.runtime_data.coordinator.last_update_success
         await wait_for(lambda: proxy.refused >= 2)
         proxy.refuses = None
-        await wait_for(lambda: hass.states.get(CONNECTIVITY).state == "on", within=20)
+        await wait_for(lambda: hass.states.get(CONNECTIVITY).state == "on")
         await hass.config_entries.async_unload(entry.entry_id)
     told = [record.getMessage() for record in caplog.records if record.name.startswith(f"custom_components.{DOMAIN}")]
     assert ["lost" if "is lost" in line else "back" if "is back" in line else line for line in told] == ["lost", "back"]

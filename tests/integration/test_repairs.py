@@ -161,6 +161,22 @@ async def test_who_is_not_trusted_gets_nothing(hass: HomeAssistant, setup_integr
     await goes(hass, entry, issues.SAFETY_NUMBER, uuid_of(NEWKEY))
 
 
+async def test_a_new_safety_number_is_told_though_as_many_messages_wait_as_before(
+    hass: HomeAssistant, courier: Courier, setup_integration: Setup, client: SignalCourierClient
+) -> None:
+    entry = await setup_integration()
+    message = await sent_later(client, NEWKEY)
+    await comes(hass, entry, issues.SAFETY_NUMBER, uuid_of(NEWKEY))
+    soon = entry.runtime_data.coordinator._soon
+    await wait_for(lambda: soon._timer_task is None)
+    soon.cooldown = 3600  # as if the next status said the same as this one
+    await courier.change("people", uuid_of(ECHO), "key", 2)
+    await client.messages.cancel(message)
+    await sent_later(client, ECHO)
+    await comes(hass, entry, issues.SAFETY_NUMBER, uuid_of(ECHO))
+    await goes(hass, entry, issues.SAFETY_NUMBER, uuid_of(NEWKEY))
+
+
 async def test_whoever_writes_with_a_new_safety_number_is_told_until_it_is_trusted(
     hass: HomeAssistant, courier: Courier, setup_integration: Setup, client: SignalCourierClient
 ) -> None:

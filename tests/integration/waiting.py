@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 _POLL = 0.005
 
 
-async def wait_for[T](condition: Callable[[], T], within: float = 10.0) -> T:
+async def wait_for[T](condition: Callable[[], T], within: float = 30.0) -> T:
     """The first true value of `condition`; raises `TimeoutError` after `within` seconds."""
     async with asyncio.timeout(within):
         while not (value := condition()):  # noqa: ASYNC110  # a test asks from outside
@@ -14,7 +14,7 @@ async def wait_for[T](condition: Callable[[], T], within: float = 10.0) -> T:
     return value
 
 
-async def wait_until[T](ask: Callable[[], Awaitable[T]], within: float = 10.0) -> T:
+async def wait_until[T](ask: Callable[[], Awaitable[T]], within: float = 30.0) -> T:
     """The same where one has to await what the condition says."""
     async with asyncio.timeout(within):
         while not (value := await ask()):  # noqa: ASYNC110  # a test asks from outside

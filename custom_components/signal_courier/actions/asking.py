@@ -7,6 +7,7 @@ from typing import Any, Final, cast
 
 import probatio
 from homeassistant.core import ServiceResponse, callback
+from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import config_validation as cv
 from homeassistant.util.json import JsonObjectType
 
@@ -32,6 +33,8 @@ _TIMEOUT: Final = 300.0
 _LONGEST: Final = 86400.0
 _TO_EXPIRE: Final = 3.0
 """Seconds after which the service has surely told that a question was not sent in time."""
+_ON_ITS_WAY: Final = 5.0
+"""Seconds after which a poll whose script was stopped is not sent any more."""
 _TIDY: Final = 30.0
 """Seconds that closing a poll may take."""
 
@@ -110,8 +113,13 @@ async def _send(call: Call, question: Question, method: str) -> str:
     """
     messages, where, text, options, data = call.client.messages, call.conversation.id, call.data["question"], question.options, call.data
     if method == "poll":
+        poll = _send_in_time(call, lambda terms: messages.send_poll(where, text, options, multiple=data["multiple"], terms=terms))
+        sending = call.hass.async_create_task(poll, f"{DOMAIN} send a poll")
         try:
-            sent = await _send_in_time(call, lambda terms: messages.send_poll(where, text, options, multiple=data["multiple"], terms=terms))
+            sent = await asyncio.shield(sending)
+        except asyncio.CancelledError:  # it may have gone out before the answer says so
+            _close_when_sent(call, where, sending)
+            raise
         except Unsupported:
             if data["method"] == "poll":
                 raise
@@ -169,6 +177,23 @@ def _close_later(call: Call, conversation: str, timestamp: int) -> None:
             LOGGER.debug("A poll could not be closed: %s", error)
 
     call.hass.async_create_task(close(), f"{DOMAIN} close a poll")  # Home Assistant waits for it when it stops
+
+
+@callback
+def _close_when_sent(call: Call, conversation: str, sending: asyncio.Task[Sent | OutboxMessage]) -> None:
+    """The script was stopped while its poll was sent: nobody waits for an answer."""
+
+    async def close() -> None:
+        try:
+            async with asyncio.timeout(_ON_ITS_WAY):
+                sent = await sending
+        except (CourierError, HomeAssistantError, TimeoutError) as error:
+            LOGGER.debug("A poll that nobody waits for was not sent: %s", error)
+        else:
+            if sent.timestamp is not None and call.data["close"]:
+                _close_later(call, conversation, sent.timestamp)
+
+    call.hass.async_create_task(close(), f"{DOMAIN} close a poll that is on its way")
 
 
 def _told(call: Call, question: Question, method: str, answer: Answer | None) -> JsonObjectType:

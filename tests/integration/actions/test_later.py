@@ -68,7 +68,7 @@ async def test_while_signal_cli_is_away_the_service_keeps_it_and_sends_it_later(
     async def done() -> bool:
         return was_done(name, await latest())
 
-    await wait_until(done, within=20)
+    await wait_until(done)
 
 
 async def test_a_short_absence_of_signal_cli_is_waited_out(act: Act, courier, latest, hass: HomeAssistant):

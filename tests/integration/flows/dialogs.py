@@ -41,7 +41,7 @@ async def give(hass: HomeAssistant, result: Result, **fields: object) -> Result:
     return await hass.config_entries.flow.async_configure(result["flow_id"], fields)
 
 
-async def progressed(hass: HomeAssistant, result: Result, *, within: float = 20) -> Result:
+async def progressed(hass: HomeAssistant, result: Result, *, within: float = 30) -> Result:
     """What comes after all progress: the dialog goes on by itself, and the frontend asks for what it shows then."""
     flow: FlowManager[Any, Any, Any] = hass.config_entries.flow
     while result["type"] is FlowResultType.SHOW_PROGRESS:

@@ -412,6 +412,33 @@ async def test_whoever_sees_in_the_store_that_a_message_is_parked_can_act_at_onc
     assert (await outbox.waiting.for_end(identifier, 30)).state == "sent"
 
 
+async def test_what_the_figures_tell_of_is_found_by_whoever_looks_next(world: World) -> None:
+    service, outbox, signal = world
+    held, go_on = threading.Event(), threading.Event()
+
+    def hold(_: object) -> None:
+        held.set()
+        go_on.wait(30)
+
+    async def send(params: dict[str, Any]) -> dict[str, Any]:
+        holding.append(asyncio.create_task(service.courier.database.write(hold)))
+        await asyncio.to_thread(held.wait, 30)
+        return signal.send(params)
+
+    holding: list[asyncio.Task[None]] = []
+    signal.trouble[BEN] = {"type": "IDENTITY_FAILURE"}
+    service.daemon.on("send", send)
+    await outbox.submit(ANN, people(BEN), Message(text="Hello"))
+    async with asyncio.timeout(30):
+        while outbox.counts()[ANN] != {"parked": 1}:  # noqa: ASYNC110  # nobody tells
+            await asyncio.sleep(0)
+    looking = asyncio.create_task(outbox.list(account=ANN, open_only=True))
+    await asyncio.wait([looking], timeout=0.1)
+    go_on.set()
+    assert [one.state for one in await looking] == ["parked"]
+    await asyncio.gather(*holding)
+
+
 async def test_whoever_waits_for_the_end_of_a_message_is_told_the_end_of_everybody(world: World) -> None:
     service, outbox, signal = world
     calls: list[dict[str, Any]] = []

@@ -74,6 +74,8 @@ LONGEST: Final = 30 * DAY
 """Seconds for which a message can be tried at most."""
 _PATIENCE: Final = 60.0
 """Seconds for which a repeated request waits for the first one's end."""
+_SAVING_PATIENCE: Final = 5.0
+"""Seconds for which somebody who asks waits for what is being written."""
 _SWEEP: Final = 3600.0
 _TEMPORARY: Final = (NetworkTrouble, EngineUnavailable, RateLimited, UntrustedIdentity)
 """Nothing was sent, and the same may succeed later: such an end is not remembered under a key."""
@@ -316,10 +318,12 @@ class Outbox:
     # -- looking
 
     async def noted(self) -> None:
-        """Wait until everything that was sent so far is in the store; where nothing can be written, that is not waited for."""
+        """Wait until the store has all that `counts` and `parked` tell; where nothing can be written, that is not waited for."""
         if self._database.trouble is None:
             with contextlib.suppress(StoreError):
                 await self._history.flush()
+                if self._queue.is_saving:
+                    await self._database.write(lambda _: None, deadline=_SAVING_PATIENCE)  # comes after all that
 
     async def get(self, identifier: str) -> MessageStatus:
         """What there is to tell about a message. Raises `MissingThing`."""

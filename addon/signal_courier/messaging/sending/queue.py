@@ -139,11 +139,17 @@ class Queue:
         self._wake = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._calls = 0
+        self._saves = 0
         self._people: dict[str, str] = {}
         """The lane of a person's other name."""
         self._closing = False
 
     # -- from outside
+
+    @property
+    def is_saving(self) -> bool:
+        """Whether the store has yet to hear of something."""
+        return self._saves > 0
 
     def add(self, message: Outgoing) -> None:
         """Take a stored message whose recipients are queued or parked."""
@@ -556,7 +562,11 @@ class Queue:
 
     async def _save(self, message: Outgoing, entries: Sequence[Entry], *, heirs_left: bool = False) -> None:
         is_open = heirs_left or message.is_open
-        await self._table.update(message.number, message.rows(entries), attempts=message.attempts, is_open=is_open)
+        self._saves += 1
+        try:
+            await self._table.update(message.number, message.rows(entries), attempts=message.attempts, is_open=is_open)
+        finally:
+            self._saves -= 1
         if not is_open:
             self.messages.pop(message.number, None)
             if all(entry.state.is_reached or entry.state is DeliveryState.CANCELLED for entry in message.entries):
