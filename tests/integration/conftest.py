@@ -14,6 +14,7 @@ from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import CONF_TOKEN, CONF_URL, CONF_VERIFY_SSL
 from homeassistant.core import Context, HomeAssistant
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
+from homeassistant.util import executor
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.signal_courier.client import SignalCourierClient
@@ -23,6 +24,7 @@ from tests.integration.assist.chats import chat, home, sent
 from tests.integration.courier import DEMO_GROUP, ECHO, HOME, TOKEN, Courier, HostProcess, uuid_of
 from tests.integration.waiting import wait_for
 
+executor.EXECUTOR_SHUTDOWN_TIMEOUT = 60  # a thread that is late on a busy machine is interrupted otherwise, and takes others with it
 __all__ = ["chat", "home", "sent"]
 
 
