@@ -29,7 +29,7 @@ from custom_components.signal_courier.const import (
 from custom_components.signal_courier.receiving.unread import async_tell_read
 from custom_components.signal_courier.titles import with_title
 from custom_components.signal_courier.update import newer
-from tests.integration.courier import DEMO_GROUP, DEMO_GROUP_ID, DEMO_GROUP_ID, ECHO, HOME, NOBODY, POLLY, SECOND, uuid_of
+from tests.integration.courier import DEMO_GROUP, DEMO_GROUP_ID, ECHO, HOME, NOBODY, POLLY, SECOND, uuid_of
 from tests.integration.supervisor import supervised
 from tests.integration.waiting import wait_for, wait_until
 

@@ -44,7 +44,7 @@ async def test_the_last_admin_is_asked_who_becomes_one(act):
     with pytest.raises(ServiceValidationError) as error:
         await act("leave_group", conversation="Family")
     assert error.value.translation_key == "group_needs_admin"
-    assert str(error.value) == "Family would be without an admin. Say in New admin who becomes one."
+    assert str(error.value) == "Family would be without an admin. Say in New admin who becomes one"
 
 
 async def test_what_is_no_group_is_told(act):
