@@ -38,7 +38,7 @@ class TranslationError(Exception):
     """A source file is not what it should be; the text names the file and the place."""
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(yaml.CSafeLoader):
     """YAML where every scalar is text (`on`, `no` and `1.0` too), and no key comes twice."""
 
 

@@ -6,8 +6,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).parents[2]
 CHECK = "from importlinter.cli import lint_imports_command; lint_imports_command()"
 
@@ -30,26 +28,19 @@ def test_no_room_imports_from_above_its_floor() -> None:
     assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
-@pytest.mark.parametrize(
-    ("room", "line", "complaint"),
-    [
-        ("store/upwards.py", "import signal_courier.http", "signal_courier.store is not allowed to import signal_courier.http"),
-        (
-            "engine/sideways.py",
-            "import signal_courier.access.tokens",
-            "signal_courier.engine is not allowed to import signal_courier.access",
-        ),
-        ("messaging/sql.py", "import sqlite3", "signal_courier.messaging.sql is not allowed to import sqlite3"),
-        ("attic.py", "", "signal_courier.attic"),
-    ],
-)
-def test_a_breach_of_the_floors_is_named(room: str, line: str, complaint: str, tmp_path: Path) -> None:
+def test_every_breach_of_the_floors_is_named(tmp_path: Path) -> None:
     package = tmp_path / "signal_courier"
     shutil.copytree(ROOT / "addon/signal_courier", package, ignore=shutil.ignore_patterns("__pycache__"))
-    (package / "access").mkdir(exist_ok=True)
-    for name in ("__init__.py", "tokens.py"):
-        (package / "access" / name).touch()
-    (package / room).write_text(line + "\n")
+    (package / "store/upwards.py").write_text("import signal_courier.http\n")
+    (package / "engine/sideways.py").write_text("import signal_courier.access.tokens\n")
+    (package / "messaging/sql.py").write_text("import sqlite3\n")
+    (package / "attic.py").touch()
     checked = check_floors(tmp_path)
     assert checked.returncode == 1
-    assert complaint in checked.stdout
+    for complaint in (
+        "signal_courier.store is not allowed to import signal_courier.http",
+        "signal_courier.engine is not allowed to import signal_courier.access",
+        "signal_courier.messaging.sql is not allowed to import sqlite3",
+        "signal_courier.attic",
+    ):
+        assert complaint in checked.stdout

@@ -69,11 +69,13 @@ async def test_what_an_older_version_has_received_takes_its_place_in_the_history
     ]
     old = sqlite3.connect(path, autocommit=True)
     migrate(old, MIGRATIONS[:7])
+    old.execute("BEGIN")
     for repeat in range(500):  # over more than one slice
         for at, content in enumerate(contents):
             frame = {"envelope": {"sourceUuid": person, "timestamp": at, **content}, "account": ANN}
             old.execute("INSERT INTO inbox (account, received_at, envelope) VALUES (?, ?, ?)", (ANN, repeat, json.dumps(frame).encode()))
     old.execute("INSERT INTO inbox (account, received_at, envelope) VALUES (?, 0, ?)", (ANN, b"no frame"))
+    old.execute("COMMIT")
     old.close()
     for _ in range(2):  # the second start has nothing to do
         database = await Database(path).open()
