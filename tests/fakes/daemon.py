@@ -127,7 +127,8 @@ class FakeDaemon:
         self.calls: list[Call] = []
         self.waiting: deque[tuple[str, bytes]] = deque()
         """Envelopes (account, JSON) that nobody has subscribed to yet, as Signal's server would keep them."""
-        self._answers: dict[str, object] = dict(answers or {})
+        self._first_answers = dict(answers or {})
+        self._answers: dict[str, object] = dict(self._first_answers)
         self._connections: set[_Connection] = set()
         self._servers: list[asyncio.Server] = []
         self._tasks: set[asyncio.Task[None]] = set()
@@ -182,6 +183,12 @@ class FakeDaemon:
     def on(self, method: str, answer: object) -> None:
         """Answer this method so from now on: JSON, a function of the parameters, or one of this module's classes."""
         self._answers[method] = answer
+
+    def forget(self) -> None:
+        """Answer as in the beginning, and know of no calls."""
+        self._answers = dict(self._first_answers)
+        self.calls.clear()
+        self._seen.clear()
 
     async def next_call(self, method: str, timeout: float = 30) -> Call:
         """The first call of this method that no earlier `next_call` has given."""

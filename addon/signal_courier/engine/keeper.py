@@ -4,7 +4,6 @@ A byte on standard input means that the service has no more need of us. Its end 
 signal-cli has written, and still writes until it has ended too, is read from the connection and appended to the journal.
 """
 
-import contextlib
 import fcntl
 import os
 import select
@@ -51,7 +50,8 @@ def _pass_over(connection: int, journal: int) -> None:
 
     Leaves the journal at its end.
     """
-    import socket  # noqa: PLC0415  # as below
+    import contextlib  # noqa: PLC0415  # as below
+    import socket  # noqa: PLC0415
 
     end = os.lseek(journal, 0, os.SEEK_END)
     begin = os.pread(journal, _NUMBER, _LAST_AT)
@@ -74,7 +74,8 @@ def _append(journal: int, data: bytes, path: str) -> None:
 
 def _hang_up(connection: int) -> None:
     """End our half of the connection: a signal-cli that outlives the service is to let go of it."""
-    import socket  # noqa: PLC0415  # costs memory for as long as the service lives
+    import contextlib  # noqa: PLC0415  # they cost memory for as long as the service lives, and time at every start
+    import socket  # noqa: PLC0415
 
     with contextlib.suppress(OSError), socket.socket(fileno=os.dup(connection)) as same:
         same.shutdown(socket.SHUT_WR)

@@ -2,14 +2,13 @@
 
 import base64
 import json
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from signal_courier.model.recipients import GroupId, Username
-from tests.fakes.served import ACCOUNT, Service, served
+from tests.fakes.served import ACCOUNT, Service
 from tests.service.golden.deviations import MENDED_STYLES, RESOLVED_RECIPIENTS
 
 _DATA = Path(__file__).parents[2] / "data"
@@ -22,12 +21,6 @@ def _name(case: dict[str, Any]) -> str:
     return str(case.get("name", case.get("input")))
 
 
-@pytest.fixture
-async def service(tmp_path: Path) -> AsyncIterator[Service]:
-    async with served(tmp_path) as running:
-        yield running
-
-
 async def _sent(service: Service, **fields: object) -> dict[str, Any]:
     reply = await service.post("/v2/send", {"number": ACCOUNT, "recipients": [_PERSON], **fields})
     assert reply.status == 201, reply.body
@@ -37,28 +30,28 @@ async def _sent(service: Service, **fields: object) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("case", [*_STYLES["unit_cases"], *_STYLES["observed_cases"]], ids=_name)
-async def test_styled_text_reaches_signal_cli_as_text_and_ranges(service: Service, case: dict[str, Any]):
+async def test_styled_text_reaches_signal_cli_as_text_and_ranges(shared: Service, case: dict[str, Any]):
     text, ranges = MENDED_STYLES.get(case["name"], (case["text"], case["ranges"]))
-    params = await _sent(service, message=case["input"], text_mode="styled")
+    params = await _sent(shared, message=case["input"], text_mode="styled")
     assert (params["message"], params.get("textStyle", [])) == (text, ranges)
 
 
 @pytest.mark.parametrize("case", _INPUTS["attachment_cases"], ids=_name)
-async def test_attachment_reaches_signal_cli_as_a_file_or_is_refused(service: Service, case: dict[str, Any]):
+async def test_attachment_reaches_signal_cli_as_a_file_or_is_refused(shared: Service, case: dict[str, Any]):
     found: dict[str, bytes] = {}
 
     def send(params: dict[str, Any]) -> object:
         found.update({Path(path).name: Path(path).read_bytes() for path in params["attachment"]})
         return {"timestamp": 1, "results": []}
 
-    service.daemon.on("send", send)
-    reply = await service.post(
+    shared.daemon.on("send", send)
+    reply = await shared.post(
         "/v2/send", {"number": ACCOUNT, "recipients": [_PERSON], "message": "x", "base64_attachments": [case["input"]]}
     )
     if not case["base64_valid"]:
         assert reply.status == 400
         assert reply.error.startswith("illegal base64 data at input byte ")
-        assert service.calls == []
+        assert shared.calls == []
         return
     assert reply.status == 201
     [(name, content)] = found.items()
@@ -67,15 +60,15 @@ async def test_attachment_reaches_signal_cli_as_a_file_or_is_refused(service: Se
 
 
 @pytest.mark.parametrize("case", _INPUTS["recipient_cases"], ids=_name)
-async def test_recipient_goes_where_it_went_or_where_it_belongs(service: Service, case: dict[str, Any]):
+async def test_recipient_goes_where_it_went_or_where_it_belongs(shared: Service, case: dict[str, Any]):
     text = case["input"]
-    reply = await service.post("/v2/send", {"number": ACCOUNT, "recipients": [text], "message": "x"})
+    reply = await shared.post("/v2/send", {"number": ACCOUNT, "recipients": [text], "message": "x"})
     key: str
     value: object
     if text in RESOLVED_RECIPIENTS:
         match RESOLVED_RECIPIENTS[text]:
             case None:
-                assert (reply.status, service.calls) == (400, [])
+                assert (reply.status, shared.calls) == (400, [])
                 return
             case GroupId(internal):
                 key, value = "groupId", internal
@@ -84,10 +77,10 @@ async def test_recipient_goes_where_it_went_or_where_it_belongs(service: Service
             case person:
                 key, value = "recipient", str(person)
     elif case["status"] == 400:
-        assert (reply.status, reply.error, service.calls) == (400, case["error"], [])
+        assert (reply.status, reply.error, shared.calls) == (400, case["error"], [])
         return
     else:
         key, value = case["goes_to"].replace("group-id", "groupId"), case["value"]
     assert reply.status == 201, reply.body
-    [(_, params)] = service.calls
+    [(_, params)] = shared.calls
     assert params[key] in (value, [value])

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+import pytest_asyncio
 
 from tests.fakes.daemon import Failure
 from tests.fakes.served import Service, served
@@ -15,18 +16,29 @@ from tests.fakes.served import Service, served
 PNG = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR4nGMAAQAAAAUAAQ0KLbQAAAAASUVORK5CYII=")
 
 
-@pytest.fixture
-async def service(tmp_path: Path) -> AsyncIterator[Service]:
-    folder = tmp_path / "config" / "attachments"
+def with_files(parent: Path) -> Path:
+    """A folder for the service, in which attachments are, and around them what is none."""
+    folder = parent / "config" / "attachments"
     folder.mkdir(parents=True)
-    (tmp_path / "config" / "secret.txt").write_text("secret")
+    (parent / "config" / "secret.txt").write_text("secret")
     (folder / "-begins.with_dash").write_bytes(b"dash")
     (folder / "BxJIwmVr9zpmWIpZiLZ9.png").write_bytes(PNG)
     (folder / "page").write_bytes(b"<!DOCTYPE html><script>alert(1)</script>")
     (folder / ".hidden").write_bytes(b"hidden")
-    (folder / "link").symlink_to(tmp_path / "config" / "secret.txt")
+    (folder / "link").symlink_to(parent / "config" / "secret.txt")
     (folder / "folder").mkdir()
-    async with served(tmp_path) as running:
+    return parent
+
+
+@pytest.fixture
+async def service(tmp_path: Path) -> AsyncIterator[Service]:
+    async with served(with_files(tmp_path)) as running:
+        yield running
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def kept(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Service]:
+    async with served(with_files(tmp_path_factory.mktemp("kept"))) as running:
         yield running
 
 
@@ -56,12 +68,13 @@ async def test_part_of_a_file_can_be_asked_for(service: Service) -> None:
         "folder", "--help", "nothing", "x" * 300, "%00", "a%0Ab", "%ff%fe", "upload-" + "0" * 32, "upload-..%2F..%2Fsecret.txt",
     ],
 )  # fmt: skip
-async def test_no_name_leads_out_of_the_folder(service: Service, method: str, name: str, tmp_path: Path) -> None:
-    reply = await service.request(method, f"/v1/attachments/{name}")
+async def test_no_name_leads_out_of_the_folder(shared: Service, method: str, name: str) -> None:
+    config = shared.courier.settings.signal_cli_config_dir
+    reply = await shared.request(method, f"/v1/attachments/{name}")
     assert reply.status in (400, 404)
     assert b"secret" not in reply.body.replace(b"secret.txt", b"")
-    assert (tmp_path / "config" / "secret.txt").read_text() == "secret"
-    assert (tmp_path / "config" / "attachments" / ".hidden").exists()
+    assert (config / "secret.txt").read_text() == "secret"
+    assert (config / "attachments" / ".hidden").exists()
 
 
 async def test_deleted_file_is_gone(service: Service) -> None:

@@ -35,63 +35,63 @@ ROUTES = [
 @pytest.mark.parametrize("method,path,body,command", ROUTES)
 @pytest.mark.parametrize("recipient,key,value", [(BEN, "recipient", [BEN]), (GROUP_ID, "groupId", [GROUP]), (GROUP, "groupId", [GROUP])])
 async def test_person_or_group_in_any_form_is_reached(
-    service: Service, method: str, path: str, body: dict[str, object], command: str, recipient: str, key: str, value: object
+    shared: Service, method: str, path: str, body: dict[str, object], command: str, recipient: str, key: str, value: object
 ) -> None:
-    reply = await service.request(method, f"{path}/{ANN}", {"recipient": recipient, **body})
+    reply = await shared.request(method, f"{path}/{ANN}", {"recipient": recipient, **body})
     assert reply.status in (201, 204), reply.body
-    (params,) = service.asked(command)
+    (params,) = shared.asked(command)
     assert params[key] == value
     assert params["account"] == ANN
 
 
 @pytest.mark.parametrize("method,path,body,command", ROUTES)
-async def test_person_is_reached_by_username(service: Service, method: str, path: str, body: dict[str, object], command: str) -> None:
-    await service.request(method, f"{path}/{ANN}", {"recipient": "name.01", **body})
-    (params,) = service.asked(command)
+async def test_person_is_reached_by_username(shared: Service, method: str, path: str, body: dict[str, object], command: str) -> None:
+    await shared.request(method, f"{path}/{ANN}", {"recipient": "name.01", **body})
+    (params,) = shared.asked(command)
     assert params.get("username") == ["name.01"] or params.get("recipient") == ["u:name.01"]
 
 
 @pytest.mark.parametrize("method,path,body,command", ROUTES)
 @pytest.mark.parametrize("recipient", ["group.x!!", "group.!!!!!!!!!!!!"])
 async def test_a_broken_group_is_refused_in_upstreams_words(
-    service: Service, method: str, path: str, body: dict[str, object], command: str, recipient: str
+    shared: Service, method: str, path: str, body: dict[str, object], command: str, recipient: str
 ) -> None:
-    reply = await service.request(method, f"{path}/{ANN}", {"recipient": recipient, **body})
+    reply = await shared.request(method, f"{path}/{ANN}", {"recipient": recipient, **body})
     wording = "Invalid group id" if command in ("sendTyping", "sendReaction") else f"Invalid identifier {recipient}"
     assert (reply.status, reply.error) == (400, wording)
-    assert service.asked(command) == []
+    assert shared.asked(command) == []
 
 
 @pytest.mark.parametrize("method,path,body,command", ROUTES)
-async def test_missing_target_is_refused_by_name(service: Service, method: str, path: str, body: dict[str, object], command: str) -> None:
-    reply = await service.request(method, f"{path}/{ANN}", body)
+async def test_missing_target_is_refused_by_name(shared: Service, method: str, path: str, body: dict[str, object], command: str) -> None:
+    reply = await shared.request(method, f"{path}/{ANN}", body)
     assert (reply.status, reply.error) == (400, "Couldn't process request - recipient missing")
-    assert service.asked(command) == []
+    assert shared.asked(command) == []
 
 
 @pytest.mark.parametrize("method,path,body,command", ROUTES)
 @pytest.mark.parametrize("refusal,status", [(Failure(-1, "no"), 400), (Failure(-4, "no"), 400), (Failure(-5, "slow down"), 400)])
 async def test_refusal_of_signal_cli_is_told(
-    service: Service, method: str, path: str, body: dict[str, object], command: str, refusal: Failure, status: int
+    shared: Service, method: str, path: str, body: dict[str, object], command: str, refusal: Failure, status: int
 ) -> None:
-    service.daemon.on(command, refusal)
-    assert (await service.request(method, f"{path}/{ANN}", {"recipient": BEN, **body})).status == status
+    shared.daemon.on(command, refusal)
+    assert (await shared.request(method, f"{path}/{ANN}", {"recipient": BEN, **body})).status == status
 
 
 @pytest.mark.parametrize("method,path,body,command", ROUTES)
 @pytest.mark.parametrize("number", ["%2B4915100000001", "%252B4915100000001"])
 async def test_number_in_the_path_may_be_encoded_once_or_twice(
-    service: Service, method: str, path: str, body: dict[str, object], command: str, number: str
+    shared: Service, method: str, path: str, body: dict[str, object], command: str, number: str
 ) -> None:
-    await service.request(method, f"{path}/{number}", {"recipient": BEN, **body})
-    assert service.asked(command)[0]["account"] == ANN
+    await shared.request(method, f"{path}/{number}", {"recipient": BEN, **body})
+    assert shared.asked(command)[0]["account"] == ANN
 
 
 @pytest.mark.parametrize("missing", ["reaction", "target_author", "timestamp"])
-async def test_reaction_names_what_is_missing(service: Service, missing: str) -> None:
+async def test_reaction_names_what_is_missing(shared: Service, missing: str) -> None:
     body = {"recipient": BEN, "reaction": "👍", "target_author": BEN, "timestamp": 7}
     del body[missing]
-    reply = await service.post(f"/v1/reactions/{ANN}", body)
+    reply = await shared.post(f"/v1/reactions/{ANN}", body)
     assert (reply.status, reply.error) == (400, f"Couldn't process request - {missing} missing")
 
 
@@ -122,8 +122,8 @@ async def test_receipt_says_what_it_should(service: Service, kind: str) -> None:
 
 
 @pytest.mark.parametrize("recipient", [GROUP_ID, None, "", "--x"])
-async def test_receipt_goes_to_a_person(service: Service, recipient: str | None) -> None:
-    reply = await service.post(f"/v1/receipts/{ANN}", {"recipient": recipient, "receipt_type": "read", "timestamp": 7})
+async def test_receipt_goes_to_a_person(shared: Service, recipient: str | None) -> None:
+    reply = await shared.post(f"/v1/receipts/{ANN}", {"recipient": recipient, "receipt_type": "read", "timestamp": 7})
     assert reply.status == 400
     assert "recipient" in reply.error
 
@@ -155,9 +155,9 @@ async def test_repeated_vote_and_another_poll_keep_their_numbers(service: Servic
     ({"selected_answers": []}, "Couldn't process request - selected_answers missing"),
     ({"selected_answers": [0]}, "Invalid index in selected_answers specified, index needs to be >= 1!"),
 ])  # fmt: skip
-async def test_broken_vote_is_refused_in_upstreams_words(service: Service, change: dict[str, object], error: str) -> None:
+async def test_broken_vote_is_refused_in_upstreams_words(shared: Service, change: dict[str, object], error: str) -> None:
     body: dict[str, object] = {"recipient": BEN, "poll_author": BEN, "poll_timestamp": "7", "selected_answers": [1]}
-    reply = await service.post(f"/v1/polls/{ANN}/vote", body | change)
+    reply = await shared.post(f"/v1/polls/{ANN}/vote", body | change)
     assert (reply.status, reply.error) == (400, error)
 
 

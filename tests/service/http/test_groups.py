@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+import pytest_asyncio
 
 from tests.fakes.daemon import Failure
 from tests.fakes.served import ACCOUNT, Service, served
@@ -37,10 +38,18 @@ GROUP: dict[str, Any] = {
 PNG = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR4nGMAAQAAAAUAAQ0KLbQAAAAASUVORK5CYII=")
 
 
+ANSWERS = {"listGroups": [GROUP, GROUP | {"id": SLASHED, "name": "Slashed"}], "updateGroup": {"groupId": INTERNAL, "timestamp": 1}}
+
+
 @pytest.fixture
 async def service(tmp_path: Path) -> AsyncIterator[Service]:
-    answers = {"listGroups": [GROUP, GROUP | {"id": SLASHED, "name": "Slashed"}], "updateGroup": {"groupId": INTERNAL, "timestamp": 1}}
-    async with served(tmp_path, answers) as running:
+    async with served(tmp_path, ANSWERS) as running:
+        yield running
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def kept(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Service]:
+    async with served(tmp_path_factory.mktemp("kept"), ANSWERS) as running:
         yield running
 
 
@@ -83,11 +92,11 @@ async def test_expanded_people_have_number_uuid_and_label(service: Service) -> N
         INTERNAL.replace("+", "-").replace("/", "_"),
     ],
 )
-async def test_an_id_is_taken_in_every_form(service: Service, spelled: str) -> None:
-    assert (await service.get(path(spelled))).json["name"] == "Family"
-    assert (await service.put(path(spelled), {"name": "x"})).status == 204
-    assert (await service.post(path(spelled, "/members"), {"members": [PERSON]})).status == 204
-    assert [params["groupId"] for method, params in service.calls if method == "updateGroup"] == [INTERNAL, INTERNAL]
+async def test_an_id_is_taken_in_every_form(shared: Service, spelled: str) -> None:
+    assert (await shared.get(path(spelled))).json["name"] == "Family"
+    assert (await shared.put(path(spelled), {"name": "x"})).status == 204
+    assert (await shared.post(path(spelled, "/members"), {"members": [PERSON]})).status == 204
+    assert [params["groupId"] for method, params in shared.calls if method == "updateGroup"] == [INTERNAL, INTERNAL]
 
 
 @pytest.mark.parametrize("spelled", [SLASHED, quote(SLASHED, safe=""), SLASHED.replace("/", "_")])
@@ -148,10 +157,10 @@ async def test_create_passes_everything_on(service: Service) -> None:
         ({"base64_avatar": "%"}, "Couldn't decode base64 encoded avatar: illegal base64 data at input byte 0"),
     ],
 )
-async def test_wrong_values_are_refused_before_signal_cli_hears_of_them(service: Service, body: dict[str, Any], text: str) -> None:
-    for answer in (await service.post(f"/v1/groups/{ACCOUNT}", body), await service.put(path(), body)):
+async def test_wrong_values_are_refused_before_signal_cli_hears_of_them(shared: Service, body: dict[str, Any], text: str) -> None:
+    for answer in (await shared.post(f"/v1/groups/{ACCOUNT}", body), await shared.put(path(), body)):
         assert (answer.status, answer.error) == (400, text)
-    assert service.calls == []
+    assert shared.calls == []
 
 
 async def test_a_timer_can_be_switched_off_and_a_description_cleared(service: Service) -> None:
@@ -185,9 +194,9 @@ async def test_the_last_admin_names_others_when_leaving(service: Service) -> Non
 
 @pytest.mark.parametrize("method, rest", [("POST", "/join"), ("POST", "/quit"), ("POST", "/block"), ("DELETE", "")])
 @pytest.mark.parametrize("body", [b"hello", b"a=b&c=d", b'""', b"null", b"[]", b"\xff"])
-async def test_where_upstream_reads_no_body_anything_may_come(service: Service, method: str, rest: str, body: bytes) -> None:
-    assert (await service.request(method, path(rest=rest), body)).status == (204 if rest else 200)
-    assert len(service.calls) == 1
+async def test_where_upstream_reads_no_body_anything_may_come(shared: Service, method: str, rest: str, body: bytes) -> None:
+    assert (await shared.request(method, path(rest=rest), body)).status == (204 if rest else 200)
+    assert len(shared.calls) == 1
 
 
 async def test_a_group_is_joined_by_link_in_path_or_body(service: Service) -> None:
@@ -213,9 +222,9 @@ async def test_a_group_is_joined_by_link_in_path_or_body(service: Service) -> No
         ("DELETE", "/admins", {"admins": ["test.42"]}, ("updateGroup", {"groupId": INTERNAL, "removeAdmin": ["u:test.42"]})),
     ],
 )  # fmt: skip
-async def test_what_upstream_lacks(service: Service, method: str, rest: str, body: object, called: tuple[str, object]) -> None:
-    assert (await service.request(method, path(rest=rest), body)).status == 204
-    assert service.calls[-1] == called
+async def test_what_upstream_lacks(shared: Service, method: str, rest: str, body: object, called: tuple[str, object]) -> None:
+    assert (await shared.request(method, path(rest=rest), body)).status == 204
+    assert shared.calls[-1] == called
 
 
 async def test_a_message_is_pinned_for_ever_unless_told_otherwise(service: Service) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import aiohttp
 import msgspec
 import pytest
+import pytest_asyncio
 
 from signal_courier.access.scopes import Scope
 from signal_courier.http.rpc.methods import SCOPES
@@ -29,6 +30,12 @@ JSON = {"Content-Type": "application/json"}
 @pytest.fixture
 async def service(tmp_path: Path) -> AsyncIterator[Service]:
     async with served(tmp_path, accounts=(ACCOUNT, SECOND)) as running:
+        yield running
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def kept(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Service]:
+    async with served(tmp_path_factory.mktemp("kept"), accounts=(ACCOUNT, SECOND)) as running:
         yield running
 
 
@@ -121,8 +128,8 @@ async def test_a_batch_is_answered_in_its_order_without_its_notifications(servic
         (b"[" * 100_000, -32700),
     ],
 )  # fmt: skip
-async def test_what_is_no_request_gets_the_code_of_json_rpc(service: Service, body: bytes, code: int) -> None:
-    reply = await rpc(service, body)
+async def test_what_is_no_request_gets_the_code_of_json_rpc(shared: Service, body: bytes, code: int) -> None:
+    reply = await rpc(shared, body)
     assert (reply.status, reply.json["error"]["code"]) == (200, code)
 
 

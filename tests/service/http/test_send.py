@@ -9,6 +9,7 @@ from typing import Any
 import aiohttp.test_utils
 import aiohttp.web
 import pytest
+import pytest_asyncio
 
 from tests.fakes.daemon import Failure
 from tests.fakes.served import Service, served
@@ -33,6 +34,12 @@ UNTRUSTED = {"results": [{"recipientAddress": {"uuid": UUID, "number": BEN}, "ty
 @pytest.fixture
 async def service(tmp_path: Path) -> AsyncIterator[Service]:
     async with served(tmp_path, accounts=ACCOUNTS) as running:
+        yield running
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def kept(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Service]:
+    async with served(tmp_path_factory.mktemp("kept"), accounts=ACCOUNTS) as running:
         yield running
 
 
@@ -65,11 +72,11 @@ class TestRecipients:
         ],
     )
     async def test_every_spelling_reaches_signal_cli_as_it_reads_it(
-        self, service: Service, fields: dict[str, object], expected: dict[str, object]
+        self, shared: Service, fields: dict[str, object], expected: dict[str, object]
     ) -> None:
-        reply = await service.post("/v2/send", {"number": ANN, "message": "Hello", **fields})
+        reply = await shared.post("/v2/send", {"number": ANN, "message": "Hello", **fields})
         assert reply.status == 201, reply.body
-        assert service.asked() == [{"account": ANN, "message": "Hello", "notifySelf": True, **expected}]
+        assert shared.asked() == [{"account": ANN, "message": "Hello", "notifySelf": True, **expected}]
 
     async def test_kinds_may_be_mixed_and_each_group_is_a_call_of_its_own(self, service: Service) -> None:
         reply = await service.post("/v2/send", to(BEN, GROUP_ID, "name.01", UUID, OTHER_GROUP))
@@ -79,15 +86,15 @@ class TestRecipients:
         assert targets == [{"recipient": [BEN, UUID]}, {"groupId": [GROUP]}, {"username": ["name.01"]}, {"groupId": [OTHER_GROUP]}]
 
     @pytest.mark.parametrize("recipient", ["", "--attachment", "-a", "x", "49151", "+", "group.1234", "../x", "a" * 5000, "\x00", "u:"])
-    async def test_what_is_no_recipient_is_refused_by_name(self, service: Service, recipient: str) -> None:
-        reply = await service.post("/v2/send", to(recipient))
+    async def test_what_is_no_recipient_is_refused_by_name(self, shared: Service, recipient: str) -> None:
+        reply = await shared.post("/v2/send", to(recipient))
         assert reply.status == 400
         assert "recipients" in reply.error or recipient in reply.error
-        assert service.asked() == []
+        assert shared.asked() == []
 
     @pytest.mark.parametrize("fields", [{}, {"recipients": []}, {"recipients": None}, {"recipients": "", "recipient": ""}])
-    async def test_nobody_is_refused_in_upstreams_words(self, service: Service, fields: dict[str, object]) -> None:
-        reply = await service.post("/v2/send", {"number": ANN, "message": "Hello", **fields})
+    async def test_nobody_is_refused_in_upstreams_words(self, shared: Service, fields: dict[str, object]) -> None:
+        reply = await shared.post("/v2/send", {"number": ANN, "message": "Hello", **fields})
         assert (reply.status, reply.error) == (400, "Couldn't process request - please provide at least one recipient")
 
 
@@ -312,11 +319,11 @@ class TestOlderRoutes:
             ("A/ECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=", {"groupId": ["A/ECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="]}),
         ],
     )
-    async def test_recipient_in_the_path_has_any_spelling(self, service: Service, spelled: str, expected: dict[str, object]) -> None:
-        reply = await service.post(f"/v1/send/{spelled}", {"message": "Hello", "number": ANN})
+    async def test_recipient_in_the_path_has_any_spelling(self, shared: Service, spelled: str, expected: dict[str, object]) -> None:
+        reply = await shared.post(f"/v1/send/{spelled}", {"message": "Hello", "number": ANN})
         assert reply.status == 201
         assert set(reply.json) >= {"timestamp", "timestamps"}
-        assert service.asked() == [{"account": ANN, "message": "Hello", "notifySelf": True, **expected}]
+        assert shared.asked() == [{"account": ANN, "message": "Hello", "notifySelf": True, **expected}]
 
 
 class TestAttachments:
