@@ -13,6 +13,8 @@ import logging
 import re
 import socket
 from collections.abc import Collection, Mapping
+from itertools import chain
+from typing import NamedTuple
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from aiohttp import HttpVersion11, web
@@ -54,6 +56,10 @@ _LOCAL_SUFFIXES = (".localhost", ".local", ".lan", ".internal", ".home", ".home.
 """No public name ends so: whoever can make one up is in the network already."""
 _HOST = re.compile(r"(?P<name>[^\s\[\]:/?#@\\]+|\[[0-9A-Fa-f:.]+(%[^\s\]]+)?\])(:\d*)?")
 _CACHE = 1024
+_MOST_USUAL, _LONGEST_USUAL = 256, 1024
+"""How many different headers of requests are known again, and their bytes."""
+
+type _RawHeaders = tuple[tuple[bytes, bytes], ...]
 
 
 def split_path(raw: str) -> tuple[str | None, str]:
@@ -95,6 +101,14 @@ def token_in(headers: Mapping[str, str]) -> str | None:
     return ""
 
 
+class _Usual(NamedTuple):
+    """What the headers of an ordinary request say: its Host is served, and no web page has sent it."""
+
+    token: str | None
+    direct: bool
+    """Whether they show that the request was made on this machine, where it comes from here."""
+
+
 class Gate:
     """Lets callers in, and keeps them to their routes."""
 
@@ -107,11 +121,29 @@ class Gate:
         self._origins = frozenset(settings.cors_origins)
         self._hosts = Hosts(settings.allowed_hosts)
         self._local: dict[str | None, bool] = {None: True, "127.0.0.1": True, "::1": True}
+        self._usual: dict[_RawHeaders, _Usual] = {}
+        """By all headers of a request as they came: a client says the same each time, and reading it costs more than knowing it again."""
 
     # --- who -----------------------------------------------------------------------------------------------------------------
 
     def identify(self, request: web.BaseRequest, path_token: str | None, target: str, *, ingress: bool) -> Caller | None:
         """The caller; `None` where a token was shown that is not known: `identify_again` decides. Raises `Forbidden`."""
+        # Nobody is let in here whom `_identify` would not let in: it has seen the same headers, and what else counts is looked at.
+        if (
+            path_token is None
+            and not ingress
+            and (usual := self._usual.get(request.raw_headers)) is not None
+            and request.version is HttpVersion11
+            and request.raw_path is target
+        ):
+            if usual.token is None:
+                if usual.direct and self._trust_loopback and self._is_loopback(request.remote):
+                    return LOOPBACK
+            elif (known := self._tokens.find(usual.token)) is not None:
+                return known
+        return self._identify(request, path_token, target, ingress=ingress)
+
+    def _identify(self, request: web.BaseRequest, path_token: str | None, target: str, *, ingress: bool) -> Caller | None:
         headers = request.headers
         if ingress:
             if request.remote != self._ingress_peer:
@@ -127,14 +159,23 @@ class Gate:
             raise Forbidden("Requests from web pages of other origins are refused; their links may lead to the documentation only")
         token = path_token if path_token is not None else token_in(headers)
         if token is None:
-            if (trusted := self._without_token(request, target)) is None:
+            if (caller := self._without_token(request, target)) is None:
                 raise Unauthorized
-            return trusted
-        caller = self._tokens.find(token) if 0 < len(token) <= LONGEST else None
-        # Whoever has the right token is let in, whatever others have tried from the same address.
-        if caller is None and (wait := self._throttle.wait(request.remote)):
-            raise Throttled(wait)
+        else:
+            caller = self._tokens.find(token) if 0 < len(token) <= LONGEST else None
+            # Whoever has the right token is let in, whatever others have tried from the same address.
+            if caller is None and (wait := self._throttle.wait(request.remote)):
+                raise Throttled(wait)
+        if caller is not None and path_token is None and origin is None and _SITE not in headers:
+            self._remember(request, token)
         return caller
+
+    def _remember(self, request: web.BaseRequest, token: str | None) -> None:
+        raw = request.raw_headers
+        if request.version is HttpVersion11 and sum(map(len, chain.from_iterable(raw))) <= _LONGEST_USUAL:
+            if len(self._usual) >= _MOST_USUAL:
+                self._usual.clear()
+            self._usual[raw] = _Usual(token, self._is_direct(request))
 
     async def identify_again(self, request: web.BaseRequest, path_token: str | None, target: str) -> Caller:
         """The caller behind a token that the command line may have made just now. Raises `Unauthorized`."""

@@ -11,7 +11,8 @@ from itertools import chain
 from typing import Final, NamedTuple
 
 from signal_courier.store.database import Database
-from signal_courier.store.outbox import MessageRow, RecipientRow, messages_where
+from signal_courier.store.outbox import messages_where
+from signal_courier.store.rows import MessageRow, RecipientRow, marks
 
 MOST_UNREAD: Final = 1000
 """Nobody counts further."""
@@ -108,9 +109,12 @@ class HistoryTable:
 
     async def sent_as(self, account: str, timestamp: int) -> list[SentRow]:
         """What the outbox has sent under this timestamp."""
-        where = "WHERE account = ? AND number IN (SELECT message FROM outbox_recipients WHERE timestamp = ?) ORDER BY number DESC LIMIT 5"
+        where = (
+            "WHERE account = ? AND number IN (SELECT message FROM outbox_recipients WHERE timestamp = ? "
+            "UNION ALL SELECT number FROM outbox WHERE timestamp = ?) ORDER BY number DESC LIMIT 5"
+        )
         return await self._database.read(
-            lambda connection: [SentRow(*found) for found in messages_where(connection, where, (account, timestamp))]
+            lambda connection: [SentRow(*found) for found in messages_where(connection, where, (account, timestamp, timestamp))]
         )
 
     async def mark_read(self, account: str, conversation: str, upto: int) -> None:
@@ -202,12 +206,20 @@ def _sent(
                     (name, below, account, most),
                 ).fetchall()
             )
+            for (addressee,) in connection.execute("SELECT id FROM outbox_addressees WHERE conversation = ?", (name,)).fetchall():
+                together |= dict(
+                    connection.execute(
+                        f"SELECT o.number, o.content FROM outbox o WHERE o.addressee = ? AND o.number < ? AND {mine} "  # noqa: S608
+                        "ORDER BY o.number DESC LIMIT ?",
+                        (addressee, below, account, most),
+                    ).fetchall()
+                )
         numbers = sorted(together.items(), reverse=True)
     found = _some(numbers, lambda row: row, below, rows, matches, most)
     chosen = [number for number, _ in found.rows]
     by_number = {
         message.number: SentRow(message, recipients)
-        for message, recipients in (messages_where(connection, f"WHERE number IN ({_marks(chosen)})", chosen) if chosen else ())
+        for message, recipients in (messages_where(connection, f"WHERE number IN ({marks(chosen)})", chosen) if chosen else ())
     }
     return Found([by_number[number] for number in chosen], found.last, found.more)
 
@@ -232,7 +244,7 @@ def _some[T](
 def _changes(connection: sqlite3.Connection, account: str, timestamps: Sequence[int]) -> tuple[list[ReceivedRow], list[SentRow]]:
     if not timestamps:
         return [], []
-    where = f"account = ? AND target IN ({_marks(timestamps)})"
+    where = f"account = ? AND target IN ({marks(timestamps)})"
     received = connection.execute(
         "SELECT id, received_at, own, conversation, envelope FROM inbox INDEXED BY inbox_by_target "  # noqa: S608
         f"WHERE {where} AND target IS NOT NULL ORDER BY id LIMIT 5000",
@@ -284,8 +296,13 @@ def _activity(connection: sqlite3.Connection, account: str) -> dict[str, Activit
             SELECT created_at FROM outbox_recipients JOIN outbox ON outbox.number = message
             WHERE conversation = name AND account = ? AND target IS NULL AND kind IN ('message', 'poll') ORDER BY message DESC LIMIT 1
         ) FROM places WHERE name IS NOT NULL
+        UNION ALL
+        SELECT conversation, (
+            SELECT created_at FROM outbox
+            WHERE addressee = one.id AND account = ? AND target IS NULL AND kind IN ('message', 'poll') ORDER BY number DESC LIMIT 1
+        ) FROM outbox_addressees AS one
         """,
-        (account,),
+        (account, account),
     ).fetchall()
     found = {name: Activity(last_at, unread) for name, last_at, unread in received}
     for name, last_at in sent:
@@ -334,8 +351,8 @@ def _sent_since(connection: sqlite3.Connection, time: int) -> dict[str, tuple[in
     rows = connection.execute(
         """
         SELECT account, count(*) FILTER (WHERE reached), count(*) FILTER (WHERE missed) FROM (
-            SELECT account, (
-                SELECT 1 FROM outbox_recipients WHERE message = outbox.number AND state IN ('sent', 'delivered', 'read') LIMIT 1
+            SELECT account, addressee IS NOT NULL OR EXISTS (
+                SELECT 1 FROM outbox_recipients WHERE message = outbox.number AND state IN ('sent', 'delivered', 'read')
             ) AS reached, (
                 SELECT 1 FROM outbox_recipients WHERE message = outbox.number AND state IN ('failed', 'expired', 'unknown') LIMIT 1
             ) AS missed
@@ -347,7 +364,3 @@ def _sent_since(connection: sqlite3.Connection, time: int) -> dict[str, tuple[in
         (time,),
     ).fetchall()
     return {account: (reached, missed) for account, reached, missed in rows}
-
-
-def _marks(values: Sequence[object]) -> str:
-    return ",".join("?" * len(values))

@@ -273,6 +273,26 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "ALTER TABLE service ADD COLUMN since INTEGER NOT NULL DEFAULT 0",  # ms since 1970
         "UPDATE service SET since = unixepoch() * 1000",
     ),
+    # 11: what Signal has taken for its only recipient at once needs no row in outbox_recipients
+    (
+        "ALTER TABLE outbox ADD COLUMN addressee INTEGER",  # id of the only recipient; NULL: see outbox_recipients, also for the next three
+        "ALTER TABLE outbox ADD COLUMN timestamp INTEGER",  # Signal's name for the message
+        "ALTER TABLE outbox ADD COLUMN state TEXT",  # NULL: sent
+        "ALTER TABLE outbox ADD COLUMN changed_at INTEGER",  # NULL: created_at
+        """
+        CREATE TABLE outbox_addressees (
+            id INTEGER PRIMARY KEY,
+            recipient TEXT NOT NULL,               -- these four as in outbox_recipients
+            uuid TEXT,
+            number TEXT,
+            conversation TEXT NOT NULL
+        ) STRICT
+        """,
+        "CREATE INDEX outbox_addressees_by_recipient ON outbox_addressees (recipient)",
+        "CREATE INDEX outbox_addressees_by_conversation ON outbox_addressees (conversation)",
+        "CREATE INDEX outbox_by_addressee ON outbox (addressee) WHERE addressee IS NOT NULL",
+        "CREATE INDEX outbox_by_name ON outbox (timestamp) WHERE timestamp IS NOT NULL",
+    ),
 )
 
 

@@ -5,147 +5,16 @@ waited is written afterwards, many at a time, by few statements (see `store.inbo
 """
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
-from functools import cache
+from collections.abc import Iterable, Sequence
 from itertools import batched
 from typing import Final, NamedTuple
 
-import msgspec
-
 from signal_courier.store.database import Database
+from signal_courier.store.plain import Plain, PlainRow, forget_unused, move_on, recipients_of
+from signal_courier.store.rows import MessageRow, RecipientRow, insert, marks
 
-_CHUNKS = (128, 16, 4, 1)
-"""Rows of one INSERT, largest first; a few sizes only, so that the statements stay prepared."""
-_PURGE_SLICE = 500
-
-
-class MessageRow(NamedTuple):
-    """One message."""
-
-    number: int
-    account: str
-    kind: str
-    content: bytes
-    """JSON of what is sent."""
-    created_at: int
-    """ms since the epoch, as all times."""
-    expires_at: int | None
-    """`None`: its caller waited for it, and it is not tried again."""
-    resend: bool
-    attempts: int
-    is_open: bool
-    outcome: bytes | None
-    """JSON of what its caller was told."""
-    target: int | None = None
-    """Timestamp of the message that it changes (edit, deletion, reaction, vote); `None` for a message."""
-
-
-class RecipientRow(NamedTuple):
-    """What became of a message for one recipient."""
-
-    message: int
-    position: int
-    recipient: str
-    conversation: str | None
-    """What its history is found by; `None` for a member of a group."""
-    via: str | None
-    """The group through which this person gets it."""
-    uuid: str | None
-    number: str | None
-    state: str
-    reason: str | None
-    timestamp: int | None
-    changed_at: int
-    tokens: str | None
-    """Challenge tokens, with spaces between."""
-    since: int | None
-    """When the last attempt began."""
-    until: int | None
-    """When it is tried again by itself."""
-
-
-type _PlainRow = tuple[int, str, str, msgspec.Raw, int, int | None, str, str | None, str | None, int]
-
-_encoder = msgspec.json.Encoder()
-_decode_rows = msgspec.json.Decoder(_PlainRow).decode_lines
-_TOGETHER: Final = _CHUNKS[0]
-
-
-class Plain:
-    """Many messages that Signal has taken for their only recipient while the caller waited: what is nearly always stored.
-
-    They wait as lines of JSON, not as objects: ten objects a message, made in one thread and let go in another, would cost every request
-    more than the writing does.
-    """
-
-    def __init__(self) -> None:
-        self._lines: list[bytearray] = []
-        self._open: bytearray | None = None
-        self.count = 0
-        self.size = 0
-        """Bytes."""
-
-    def add(
-        self,
-        number: int,
-        account: str,
-        kind: str,
-        content: msgspec.Struct | msgspec.Raw,
-        now: int,
-        target: int | None,
-        recipient: str,
-        uuid: str | None,
-        phone: str | None,
-        timestamp: int,
-    ) -> None:
-        """Take one; fields as in `MessageRow` and `RecipientRow`, the content as what its JSON is made of."""
-        lines = self._open
-        if lines is None:
-            lines = self._open = bytearray()
-            self._lines.append(lines)
-        before = len(lines)
-        try:
-            _encoder.encode_into((number, account, kind, content, now, target, recipient, uuid, phone, timestamp), lines, -1)
-        except BaseException:
-            del lines[before:]
-            raise
-        lines += b"\n"
-        self.size += len(lines) - before
-        self.count += 1
-        if not self.count % _TOGETHER:
-            self._open = None
-
-    def names(self) -> Iterator[tuple[str, int]]:
-        """Account and timestamp of each."""
-        for lines in self._lines:
-            yield from ((row[1], row[9]) for row in _decode_rows(lines))
-
-    def put_before(self, later: "Plain") -> None:
-        """Take those in that came later."""
-        self._lines += later._lines  # noqa: SLF001  # of the same class
-        self._open = None
-        self.count += later.count
-        self.size += later.size
-
-    def insert(self, connection: sqlite3.Connection) -> None:
-        """Store them, within a transaction."""
-        for lines in self._lines:
-            rows = _decode_rows(lines)
-            _insert_flat(
-                connection,
-                "INSERT INTO outbox (number, account, kind, content, created_at, resend, attempts, is_open, target) VALUES",
-                "(?,?,?,?,?,0,1,0,?)",
-                6,
-                [value for row in rows for value in (row[0], row[1], row[2], bytes(row[3]), row[4], row[5])],
-            )
-            _insert_flat(
-                connection,
-                "INSERT INTO outbox_recipients "
-                "(message, position, recipient, conversation, uuid, number, state, timestamp, changed_at, since) VALUES",
-                "(?,0,?,?,?,?,'sent',?,?,?)",
-                8,
-                [value for row in rows for value in (row[0], row[6], row[7] or row[6], row[7], row[8], row[9], row[4], row[4])],
-            )
+_PURGE_SLICE: Final = 500
+_COLUMNS: Final = ", ".join((*MessageRow._fields, *PlainRow._fields))
 
 
 class KeyRow(NamedTuple):
@@ -219,8 +88,8 @@ class OutboxTable:
         def work(connection: sqlite3.Connection) -> None:
             if plain is not None:
                 plain.insert(connection)
-            _insert(connection, "outbox", len(MessageRow._fields), messages)
-            _insert(connection, "outbox_recipients", len(RecipientRow._fields), recipients)
+            insert(connection, "outbox", MessageRow, messages)
+            insert(connection, "outbox_recipients", RecipientRow, recipients)
             if key is not None:
                 connection.execute(
                     "INSERT OR REPLACE INTO outbox_keys (caller, key, fingerprint, message, created_at) VALUES (?, ?, ?, ?, ?)",
@@ -247,7 +116,7 @@ class OutboxTable:
                 "UPDATE outbox SET attempts = ?, is_open = ?, outcome = coalesce(?, outcome) WHERE number = ?",
                 (attempts, is_open, outcome, number),
             )
-            _insert(connection, "outbox_recipients", len(RecipientRow._fields), recipients, verb="INSERT OR REPLACE")
+            insert(connection, "outbox_recipients", RecipientRow, recipients, verb="INSERT OR REPLACE")
             if forget_key:
                 connection.execute("DELETE FROM outbox_keys WHERE message = ?", (number,))
 
@@ -262,7 +131,7 @@ class OutboxTable:
     async def settle(self, recipients: Sequence[RecipientRow]) -> None:
         """Store what became known of recipients whose messages are closed."""
         await self._database.write(
-            lambda connection: _insert(connection, "outbox_recipients", len(RecipientRow._fields), recipients, verb="INSERT OR REPLACE"),
+            lambda connection: insert(connection, "outbox_recipients", RecipientRow, recipients, verb="INSERT OR REPLACE"),
             deadline=None,
         )
 
@@ -276,9 +145,8 @@ class OutboxTable:
 
     async def get(self, numbers: Sequence[int]) -> list[tuple[MessageRow, list[RecipientRow]]]:
         """Those of the messages that exist, in order."""
-        marks = ",".join("?" * len(numbers))
         return await self._database.read(
-            lambda connection: messages_where(connection, f"WHERE number IN ({marks}) ORDER BY number", numbers)
+            lambda connection: messages_where(connection, f"WHERE number IN ({marks(numbers)}) ORDER BY number", numbers)
         )
 
     async def newest(
@@ -294,9 +162,11 @@ class OutboxTable:
             conditions.append("is_open")
         if conversations:
             found = await self._database.read(lambda connection: _also_called(connection, conversations))
-            marks = ",".join("?" * len(found))
-            conditions.append(f"number IN (SELECT message FROM outbox_recipients WHERE conversation IN ({marks}))")  # noqa: S608
-            more += found
+            conditions.append(
+                f"number IN (SELECT message FROM outbox_recipients WHERE conversation IN ({marks(found)}) UNION ALL "  # noqa: S608
+                f"SELECT number FROM outbox WHERE addressee IN (SELECT id FROM outbox_addressees WHERE conversation IN ({marks(found)})))"
+            )
+            more += [*found, *found]
         where = f"WHERE {' AND '.join(conditions)} ORDER BY number DESC LIMIT ?"
         return await self._database.read(lambda connection: messages_where(connection, where, (*values, *more, limit)))
 
@@ -304,7 +174,19 @@ class OutboxTable:
         """Uuid and number of a recipient, as an earlier send has told them."""
 
         def work(connection: sqlite3.Connection) -> tuple[str | None, str | None]:
-            return next(((row.uuid, row.number) for row in _latest(connection) if row.uuid and row.recipient == recipient), (None, None))
+            found = max(
+                (
+                    *((row.message, row.uuid, row.number) for row in _latest(connection) if row.uuid and row.recipient == recipient),
+                    *connection.execute(
+                        "SELECT coalesce((SELECT max(number) FROM outbox WHERE addressee = id), 0), uuid, one.number "
+                        "FROM outbox_addressees AS one WHERE recipient = ? AND uuid IS NOT NULL",
+                        (recipient,),
+                    ),
+                ),
+                key=lambda row: row[0],
+                default=(0, None, None),
+            )
+            return found[1:]
 
         return await self._database.read(work)
 
@@ -314,7 +196,7 @@ class OutboxTable:
         def work(connection: sqlite3.Connection) -> list[tuple[str, RecipientRow]]:
             rows = connection.execute(
                 "SELECT outbox.account, outbox_recipients.* FROM outbox_recipients JOIN outbox ON outbox.number = message "
-                "WHERE state = 'unknown' AND since > ?",
+                "WHERE outbox_recipients.state = 'unknown' AND since > ?",
                 (since,),
             ).fetchall()
             return [(row[0], RecipientRow(*row[1:])) for row in rows]
@@ -350,35 +232,19 @@ class OutboxTable:
         return await self._database.write(lambda connection: _purge(connection, before, keep, keys_before))
 
 
-def _insert(connection: sqlite3.Connection, table: str, width: int, rows: Sequence[tuple[object, ...]], verb: str = "INSERT") -> None:
-    if rows:
-        values = [value for row in rows for value in row]
-        _insert_flat(connection, f"{verb} INTO {table} VALUES", f"({','.join('?' * width)})", width, values)
-
-
-def _insert_flat(connection: sqlite3.Connection, statement: str, mark: str, width: int, values: Sequence[object]) -> None:
-    """`width`: how many of the values make a row."""
-    start = 0
-    for size in _CHUNKS:
-        step = size * width
-        while len(values) - start >= step:
-            connection.execute(_repeated(statement, mark, size), values[start : start + step])
-            start += step
-
-
-@cache
-def _repeated(statement: str, mark: str, times: int) -> str:
-    return f"{statement} {','.join([mark] * times)}"
-
-
 def messages_where(connection: sqlite3.Connection, where: str, values: Iterable[object]) -> list[tuple[MessageRow, list[RecipientRow]]]:
     """The messages that a condition of ours chooses, with their recipients."""
-    rows = connection.execute(f"SELECT * FROM outbox {where}", tuple(values)).fetchall()  # noqa: S608 (ours)
-    found: dict[int, tuple[MessageRow, list[RecipientRow]]] = {row[0]: (MessageRow(*row), []) for row in rows}
-    for chunk in batched(found, 500, strict=False):
+    rows = connection.execute(f"SELECT {_COLUMNS} FROM outbox {where}", tuple(values)).fetchall()  # noqa: S608 (ours)
+    width = len(MessageRow._fields)
+    found: dict[int, tuple[MessageRow, list[RecipientRow]]] = {row[0]: (MessageRow(*row[:width]), []) for row in rows}
+    plain = {row[0]: (found[row[0]][0].created_at, PlainRow(*row[width:])) for row in rows if row[width] is not None}
+    for chunk in batched(plain.items(), 500, strict=False):
+        for one in recipients_of(connection, dict(chunk)):
+            found[one.message][1].append(one)
+    for others in batched((number for number in found if number not in plain), 500, strict=False):
         recipients = connection.execute(
-            f"SELECT * FROM outbox_recipients WHERE message IN ({','.join('?' * len(chunk))}) ORDER BY message, position",  # noqa: S608
-            chunk,
+            f"SELECT * FROM outbox_recipients WHERE message IN ({marks(others)}) ORDER BY message, position",  # noqa: S608
+            others,
         )
         for row in recipients:
             found[row[0]][1].append(RecipientRow(*row))
@@ -388,7 +254,16 @@ def messages_where(connection: sqlite3.Connection, where: str, values: Iterable[
 def _also_called(connection: sqlite3.Connection, names: Sequence[str]) -> list[str]:
     """These names of conversations, and those under which the same people are found since more is known of them."""
     wanted = set(names)
-    return list(wanted | {row.conversation for row in _latest(connection) if row.conversation and wanted & {row.recipient, row.number}})
+    found = {row.conversation for row in _latest(connection) if row.conversation and wanted & {row.recipient, row.number}}
+    of_them = marks(names)
+    found |= {
+        row[0]
+        for row in connection.execute(
+            f"SELECT conversation FROM outbox_addressees WHERE recipient IN ({of_them}) OR number IN ({of_them})",  # noqa: S608
+            (*names, *names),
+        )
+    }
+    return list(wanted | found)
 
 
 def _latest(connection: sqlite3.Connection) -> list[RecipientRow]:
@@ -416,17 +291,26 @@ def _confirm(connection: sqlite3.Connection, confirmations: Sequence[Confirmatio
         rows = connection.execute(
             f"""
             UPDATE outbox_recipients SET state = ?, reason = NULL, changed_at = ?
-            WHERE timestamp = ? AND state IN ({",".join("?" * len(lower))}) AND (uuid = ? OR number = ? OR recipient IN (?, ?))
+            WHERE timestamp = ? AND state IN ({marks(lower)}) AND (uuid = ? OR number = ? OR recipient IN (?, ?))
             AND EXISTS (SELECT 1 FROM outbox WHERE outbox.number = message AND account = ?)
             RETURNING message
             """,  # noqa: S608 (question marks)
             (one.state, now, one.timestamp, *lower, one.uuid, one.number, one.uuid, one.number, one.account),
         ).fetchall()
-        if rows:
-            changed |= dict.fromkeys(row[0] for row in rows)
-        elif connection.execute("SELECT 1 FROM outbox_recipients WHERE timestamp = ? LIMIT 1", (one.timestamp,)).fetchone() is None:
+        moved = [row[0] for row in rows]
+        moved += move_on(connection, one.account, one.timestamp, (one.uuid, one.number), one.state, lower, now)
+        if moved:
+            changed |= dict.fromkeys(moved)
+        elif not _has_timestamp(connection, one.timestamp):
             unmatched.append(one)
     return Confirmed(tuple(changed), unmatched)
+
+
+def _has_timestamp(connection: sqlite3.Connection, timestamp: int) -> bool:
+    return any(
+        connection.execute(f"SELECT 1 FROM {table} WHERE timestamp = ? LIMIT 1", (timestamp,)).fetchone() is not None  # noqa: S608 (ours)
+        for table in ("outbox", "outbox_recipients")
+    )
 
 
 def _purge(connection: sqlite3.Connection, before: int, keep: int, keys_before: int) -> int:
@@ -442,7 +326,8 @@ def _purge(connection: sqlite3.Connection, before: int, keep: int, keys_before: 
         if row[1] < before or at < surplus
     ]
     for chunk in batched(numbers, 500, strict=False):
-        marks = ",".join("?" * len(chunk))
-        connection.execute(f"DELETE FROM outbox_recipients WHERE message IN ({marks})", chunk)  # noqa: S608
-        connection.execute(f"DELETE FROM outbox WHERE number IN ({marks})", chunk)  # noqa: S608
+        connection.execute(f"DELETE FROM outbox_recipients WHERE message IN ({marks(chunk)})", chunk)  # noqa: S608
+        connection.execute(f"DELETE FROM outbox WHERE number IN ({marks(chunk)})", chunk)  # noqa: S608
+    if not numbers:
+        forget_unused(connection)
     return len(numbers)

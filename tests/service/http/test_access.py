@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from signal_courier.access.scopes import Scope
+from signal_courier.access.tokens import new_token
 from tests.fakes.served import simulated
 
 
@@ -52,3 +54,31 @@ async def test_a_target_that_names_the_host_means_its_path(tmp_path: Path, targe
         async with asyncio.timeout(30):
             assert (await reader.readline()).split()[1] == status
         writer.close()
+
+
+async def test_headers_that_were_let_in_before_let_nobody_in_who_would_be_kept_out_without_them(tmp_path: Path) -> None:
+    headers = "Host: localhost\r\n"
+    keyed = "Host: localhost\r\nX-Api-Key: {}\r\n"
+    async with simulated(tmp_path) as service:
+        made, secret = await service.courier.tokens.create(new_token("guest", [Scope.SEND]))
+
+        async def status(target: str, headers: str, version: str = "1.1") -> bytes:
+            reader, writer = await asyncio.open_connection("127.0.0.1", service.courier.server.port)
+            writer.write(f"GET {target} HTTP/{version}\r\n{headers}\r\n".encode())
+            async with asyncio.timeout(5):
+                code = (await reader.readline()).split()[1]
+            writer.close()
+            return code
+
+        for _ in range(2):
+            assert await status("/v1/about", headers) == b"200"
+            assert await status("/v1/about", keyed.format(secret)) == b"200"
+            assert await status("http://evil.example/v1/about", headers) == b"421", "the target names another host"
+            assert await status("/v1/about", headers + "Connection: close\r\n", "1.0") == b"401", "as an old proxy hands it over"
+            assert await status("/v1/about", headers + "Via: proxy\r\n") == b"401"
+            assert await status("/v1/about", headers + "Origin: http://evil.example\r\n") == b"403"
+            assert await status("/v1/about", headers + "Sec-Fetch-Site: cross-site\r\n") == b"403"
+            assert await status("/api/v2/tokens", keyed.format(secret)) == b"403", "it is known again with what it may do"
+        await service.courier.tokens.revoke(made.id)
+        assert await status("/v1/about", keyed.format(secret)) == b"401"
+        assert await status("/v1/about", headers) == b"200"

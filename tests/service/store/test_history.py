@@ -46,13 +46,21 @@ def fill(connection: sqlite3.Connection) -> None:
         f"SELECT n, ?, 1795000000000 + n, CAST({frame} AS BLOB), CASE WHEN n % 3 THEN {person} END FROM numbers",
         (ANN,),
     )
+    later = f"n > {SENT // 2}"
+    # the older half as rows of recipients, the later half with its only recipient in the row
     connection.execute(
-        f"{numbers.format(SENT)} INSERT INTO outbox (number, account, kind, content, created_at, resend, attempts, is_open) "
-        "SELECT n, ?, 'message', CAST('{\"text\":\"mine\"}' AS BLOB), 1795000000000 + n * 10, 0, 1, 0 FROM numbers",
+        f"{numbers.format(PEOPLE)} INSERT INTO outbox_addressees (id, recipient, conversation) SELECT n, {person}, {person} FROM numbers"
+    )
+    connection.execute(
+        f"{numbers.format(SENT)} "
+        "INSERT INTO outbox (number, account, kind, content, created_at, resend, attempts, is_open, addressee, timestamp) "
+        "SELECT n, ?, 'message', CAST('{\"text\":\"mine\"}' AS BLOB), 1795000000000 + n * 10, 0, 1, 0, "
+        f"CASE WHEN {later} THEN (n - 1) % {PEOPLE} + 1 END, CASE WHEN {later} THEN 1795000000000 + n * 10 END FROM numbers",
         (ANN,),
     )
     connection.execute(
-        f"{numbers.format(SENT)} INSERT INTO outbox_recipients (message, position, recipient, conversation, state, timestamp, changed_at) "
+        f"{numbers.format(SENT // 2)} "
+        "INSERT INTO outbox_recipients (message, position, recipient, conversation, state, timestamp, changed_at) "
         f"SELECT n, 0, {person}, {person}, 'sent', 1795000000000 + n * 10, 0 FROM numbers"
     )
 

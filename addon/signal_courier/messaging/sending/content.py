@@ -76,6 +76,8 @@ def target_in(what: Sendable) -> int | None:
 
 def encode(what: Sendable) -> bytes:
     """JSON that `decode` understands."""
+    if type(what) is Message:  # nearly always
+        return _encode(what)
     match what:
         case Reaction():
             return _encode(

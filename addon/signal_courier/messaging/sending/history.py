@@ -7,8 +7,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
-import msgspec
-
 from signal_courier.engine.answers import SendAnswer
 from signal_courier.engine.errors import EngineError
 from signal_courier.messaging.sending.content import encode, kind_of, named, target_in
@@ -20,7 +18,9 @@ from signal_courier.model.messages import Message, Receipt, Sendable, Typing
 from signal_courier.model.outbox import DeliveryState
 from signal_courier.model.recipients import Recipient
 from signal_courier.store.errors import StoreError
-from signal_courier.store.outbox import MessageRow, OutboxTable, Plain, RecipientRow
+from signal_courier.store.outbox import OutboxTable
+from signal_courier.store.plain import Plain
+from signal_courier.store.rows import MessageRow, RecipientRow
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -61,14 +61,13 @@ class History:
         if isinstance(what, _PASSING):
             return None
         waiting = self._waiting
-        count = waiting.count
-        if count >= _MOST or waiting.size >= _MOST_BYTES:
+        if waiting.count >= _MOST or waiting.size >= _MOST_BYTES:
             return None
         number = self._number()
         waiting.take(account, recipients, what, end, number, int(time.time() * 1000))
-        if not count:
+        if waiting.count == 1:
             self._some.set()
-        elif count >= _ENOUGH or waiting.size >= _ENOUGH_BYTES:
+        elif waiting.count >= _ENOUGH or waiting.size >= _ENOUGH_BYTES:
             self._enough.set()
         return number
 
@@ -107,48 +106,44 @@ class History:
 class _Waiting:
     """What is to be written."""
 
-    __slots__ = ("count", "messages", "plain", "recipients", "rows_size")
+    __slots__ = ("count", "messages", "plain", "recipients", "size")
 
     def __init__(self) -> None:
         self.plain = Plain()
         self.messages: list[MessageRow] = []
         self.recipients: list[RecipientRow] = []
-        self.rows_size = 0
         self.count = 0
-
-    @property
-    def size(self) -> int:
+        self.size = 0
         """Bytes of the contents."""
-        return self.plain.size + self.rows_size
 
     def take(self, account: str, to: Sequence[Recipient], what: Sendable, end: Outcome | EngineError, number: int, now: int) -> None:
         """Take a message in. Nothing of what it is made of is kept."""
-        self.count += 1
-        if isinstance(end, Outcome) and len(to) == 1 and len(results := end.sent[0].results) == 1:
-            (result,) = results
+        if type(end) is Outcome and len(to) == 1 and len(results := (sent := end.sent[0]).results) == 1:
+            result = results[0]
             if result.type == SUCCESS and result.group_id is None:  # nearly always
                 address = result.recipient_address
-                uuid, phone = (address.uuid, address.number) if address is not None else (None, None)
-                if isinstance(what, Message) and what.edit_timestamp is None and not what.attachments and what.preview is None:
-                    self.plain.add(number, account, "message", what, now, None, str(to[0]), uuid, phone, end.sent[0].timestamp)
+                addressee = (str(to[0]), address.uuid, address.number) if address is not None else (str(to[0]), None, None)
+                if type(what) is Message and what.edit_timestamp is None and not what.attachments and what.preview is None:
+                    self.size += self.plain.add(number, account, "message", encode(what), now, None, addressee, sent.timestamp)
                 else:
-                    content = msgspec.Raw(encode(named(what)))
-                    kind, target = kind_of(what), target_in(what)
-                    self.plain.add(number, account, kind, content, now, target, str(to[0]), uuid, phone, end.sent[0].timestamp)
+                    content = encode(named(what))
+                    self.size += self.plain.add(number, account, kind_of(what), content, now, target_in(what), addressee, sent.timestamp)
+                self.count += 1
                 return
         message = Outgoing(number, account, named(what), now, None, False, new_entries(to, DeliveryState.SENDING, now), 1)
         apply_end(message, end, now)
         row = message.row()
         self.messages.append(row)
         self.recipients += message.rows()
-        self.rows_size += len(row.content)
+        self.size += len(row.content)
+        self.count += 1
 
     def put_before(self, later: "_Waiting") -> None:
         """Take those in that came later."""
         self.plain.put_before(later.plain)
         self.messages += later.messages
         self.recipients += later.recipients
-        self.rows_size += later.rows_size
+        self.size += later.size
         self.count += later.count
 
     def names(self) -> Iterator[tuple[str, int]]:

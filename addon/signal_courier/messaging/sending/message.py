@@ -23,7 +23,7 @@ from signal_courier.model.outbox import (
     summary,
 )
 from signal_courier.model.recipients import GroupId, Recipient, Username, parse_recipient
-from signal_courier.store.outbox import MessageRow, RecipientRow
+from signal_courier.store.rows import MessageRow, RecipientRow
 
 NETWORK: Final = "network"
 ENGINE: Final = "engine"

@@ -62,7 +62,8 @@ from signal_courier.store.consumers import ConsumerTable
 from signal_courier.store.database import Database
 from signal_courier.store.errors import StoreError
 from signal_courier.store.inbox import InboxTable, NewEnvelope
-from signal_courier.store.outbox import Confirmation, MessageRow, NewKey, OutboxTable, RecipientRow
+from signal_courier.store.outbox import Confirmation, NewKey, OutboxTable
+from signal_courier.store.rows import MessageRow, RecipientRow
 
 _LOGGER = logging.getLogger(__name__)
 
