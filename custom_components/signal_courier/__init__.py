@@ -56,6 +56,8 @@ async def async_setup_entry(hass: HomeAssistant, entry: SignalCourierConfigEntry
     client = client_of(hass, entry)
     coordinator = SignalCourierCoordinator(hass, entry, client)
     await coordinator.async_config_entry_first_refresh()
+    if entry.data[CONF_ACCOUNT] != client.account:  # another number since
+        client = client_of(hass, entry)
     if coordinator.account is None:
         async_raise_unlinked(hass, entry)
         raise ConfigEntryError(

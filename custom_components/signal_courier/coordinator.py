@@ -83,10 +83,21 @@ class SignalCourierCoordinator(DataUpdateCoordinator[Status]):
         except CourierError as error:
             self._async_lost(error)
             raise self._failure(error) from error
+        self._follow_number(status)
         if self._stream_error is not None:  # it answers, but events do not come yet, or cannot: a proxy may refuse WebSockets
             raise self._failure(self._stream_error)
         self._async_returned()
         return status
+
+    @callback
+    def _follow_number(self, status: Status) -> None:
+        """An account whose owner has taken another number is known by its UUID; what is loaded is loaded again with the new one."""
+        entry = self.config_entry
+        moved = next((one for one in status.accounts if one.uuid is not None and one.uuid == entry.unique_id), None)
+        if status.account(self._number) is None and moved is not None:
+            LOGGER.info("The account %s has another number now", entry.title)
+            self._number = moved.number
+            self.hass.config_entries.async_update_entry(entry, data={**entry.data, CONF_ACCOUNT: moved.number})
 
     @staticmethod
     def _failure(error: CourierError) -> UpdateFailed:

@@ -61,7 +61,8 @@ class ConversationFlow(ConfigSubentryFlow):
             return self.async_abort(reason="not_loaded")
         errors: dict[str, str] = {}
         placeholders = {"error": ""}
-        taken = {one.unique_id for one in entry.subentries.values() if one.subentry_type == SUBENTRY_CONVERSATION}
+        taken = {str(one.unique_id) for one in entry.subentries.values() if one.subentry_type == SUBENTRY_CONVERSATION}
+        taken |= {found.id for one in taken if (found := data.conversations.at(one)) is not None}  # who was added by a number
         choices = by_label([one for one in known(data) if one.id not in taken])
         if user_input is not None:
             chosen = user_input[CONF_CONVERSATION]

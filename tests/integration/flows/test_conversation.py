@@ -1,9 +1,10 @@
 """Adding a conversation: picked by name or typed, whoever wrote last is suggested; how Assist answers there can be changed."""
 
+from types import MappingProxyType
 from typing import Any
 
 import pytest
-from homeassistant.config_entries import SOURCE_RECONFIGURE, SOURCE_USER, SubentryFlowContext
+from homeassistant.config_entries import SOURCE_RECONFIGURE, SOURCE_USER, ConfigSubentry, SubentryFlowContext
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
 from pytest_homeassistant_custom_component.common import MockConfigEntry
@@ -11,7 +12,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from custom_components.signal_courier.client.models import Conversation
 from custom_components.signal_courier.const import CONF_CONVERSATION_ID, CONF_KIND, SUBENTRY_CONVERSATION
 from custom_components.signal_courier.flows.conversation import ASSIST_DEFAULTS, by_label
-from tests.integration.conftest import Setup
+from tests.integration.conftest import Setup, conversation_subentry
 from tests.integration.courier import ECHO, HOME, NEWKEY, NOBODY, POLLY, Courier, uuid_of
 from tests.integration.waiting import wait_for
 
@@ -139,6 +140,17 @@ async def test_what_cannot_be_added_is_said_at_its_field(hass: HomeAssistant, se
     assert (result["type"], result["errors"]) == (FlowResultType.FORM, {"conversation": error})
     result = await given(hass, result, uuid_of(NEWKEY))
     assert result["type"] is FlowResultType.CREATE_ENTRY
+
+
+async def test_somebody_who_was_added_by_number_is_not_added_again_by_name(
+    hass: HomeAssistant, config_entry: MockConfigEntry, setup_integration: Setup
+) -> None:
+    by_number = conversation_subentry(POLLY, POLLY, "person")
+    hass.config_entries.async_add_subentry(config_entry, ConfigSubentry(**{**by_number, "data": MappingProxyType(by_number["data"])}))
+    entry = await setup_integration()
+    result = await opened(hass, entry)
+    assert POLLY_LABEL not in choices(result)
+    assert (await given(hass, result, uuid_of(POLLY)))["errors"] == {"conversation": "conversation_added"}
 
 
 async def test_a_service_that_does_not_answer_is_said(hass: HomeAssistant, courier: Courier, setup_integration: Setup) -> None:
