@@ -1,21 +1,17 @@
 """What is in the image, and what it does when it is started: with the real signal-cli, the real tree, and no network but its own."""
 
-import asyncio
 import contextlib
-import dataclasses
 import json
 import stat
-import sys
 import time
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
-import aiohttp
 import pytest
 
 from signal_courier.app import layout
 from tests.app.standin.container import HOSTNAME, Container
-from tests.app.standin.network import APP, CORE, inside
+from tests.app.standin.network import APP, inside
 from tests.app.standin.supervisor import Supervisor
 from tests.image.builder import Image
 from tests.image.stage import Specification
@@ -39,23 +35,8 @@ async def started(image: Image, folder: Path, volumes: Mapping[Path, str], envir
         address=APP,
         program=list(image.entrypoint),
     )
-    log = folder / "log"
-    with log.open("wb") as output:
-        process = await asyncio.create_subprocess_exec(
-            *("unshare", "--mount", "--pid", "--ipc", "--uts", "--fork", "--kill-child", "--propagation", "private"),
-            *(sys.executable, "-I", str(Path(__file__).with_name("stage.py")), json.dumps(dataclasses.asdict(specification))),
-            stdout=output,
-            stderr=output,
-            stdin=asyncio.subprocess.DEVNULL,
-        )
-    connector = aiohttp.TCPConnector(local_addr=(CORE, 0))
-    try:
-        async with aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=20)) as session:
-            yield Container(process, log, session)
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
+    async with Container.staged(Path(__file__).with_name("stage.py"), specification, folder / "log") as container:
+        yield container
 
 
 def test_it_is_small_and_holds_nothing_to_build_with(image, capsys):

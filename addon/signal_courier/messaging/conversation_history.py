@@ -363,26 +363,20 @@ def _matcher(search: str) -> Callable[[bytes], bool]:
 
 def _inbox_names(names: Sequence[str]) -> list[str]:
     """Groups by their internal ids."""
-    found: dict[str, None] = {}
-    for name in names:
-        try:
-            recipient = parse_recipient(name)
-        except InvalidValue:
-            recipient = None
-        found[recipient.internal if isinstance(recipient, GroupId) else name] = None
-    return list(found)
+    return list(dict.fromkeys(group.internal if (group := _group(name)) else name for name in names))
 
 
 def _outbox_names(names: Sequence[str]) -> list[str]:
     """Groups by their external ids."""
-    found: dict[str, None] = {}
-    for name in names:
-        try:
-            recipient = parse_recipient(name)
-        except InvalidValue:
-            recipient = None
-        found[recipient.external if isinstance(recipient, GroupId) else name] = None
-    return list(found)
+    return list(dict.fromkeys(group.external if (group := _group(name)) else name for name in names))
+
+
+def _group(name: str) -> GroupId | None:
+    try:
+        recipient = parse_recipient(name)
+    except InvalidValue:
+        return None
+    return recipient if isinstance(recipient, GroupId) else None
 
 
 def _names_of(row: SentRow) -> frozenset[str]:

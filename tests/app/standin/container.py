@@ -92,7 +92,13 @@ class Container:
             read_only=read_only,
             program=list(entrypoint) or ["/opt/signal-courier/bin/python", "-I", "-S", str(Path(__file__).with_name("overlay.py"))],
         )
-        stage = Path(__file__).with_name("stage.py")
+        async with cls.staged(Path(__file__).with_name("stage.py"), specification, log) as container:
+            yield container
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def staged(cls, stage: Path, specification: Any, log: Path) -> AsyncIterator[Self]:
+        """Start the program `stage`, which makes a container as the specification (a dataclass of its own) says; killed at the end."""
         with log.open("ab") as output:
             process = await asyncio.create_subprocess_exec(
                 *("unshare", "--mount", "--pid", "--ipc", "--uts", "--fork", "--kill-child", "--propagation", "private"),

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from signal_courier.access.reach import Reach
 from signal_courier.access.scopes import Scope
-from signal_courier.http.answers import empty, json_answer
+from signal_courier.http.answers import json_answer
 from signal_courier.http.call import Call
 from signal_courier.http.faces import Face
 from signal_courier.http.native.common import (
@@ -20,7 +20,6 @@ from signal_courier.http.native.common import (
     TIMESTAMP,
     Account,
     AccountQuery,
-    ConversationId,
     Timestamp,
     account_of,
     person_of,
@@ -30,10 +29,11 @@ from signal_courier.http.native.sending import (
     ANSWERS,
     LONGEST_WAIT,
     QUIET_ANSWERS,
+    InConversation,
     Waiting,
     recipients_of,
-    send,
     send_and_tell,
+    send_quietly,
     terms_of,
 )
 from signal_courier.http.problems import NotAllowed
@@ -315,12 +315,10 @@ def _shown[B, Q](call: Call[B, Q], status: MessageStatus) -> MessageStatus:
     return status if call.caller.may(Scope.RECEIVE) else msgspec.structs.replace(status, content=_NO_CONTENT)
 
 
-class DeletionBody(Waiting, kw_only=True):
+class DeletionBody(InConversation, kw_only=True):
     """Which message."""
 
-    conversation: ConversationId
     timestamp: Timestamp
-    account: Account = None
 
 
 @routes.add(
@@ -332,9 +330,7 @@ async def delete_for_everybody(call: Call[DeletionBody, None]) -> web.StreamResp
 
     Phones take it away where they can; that something was deleted stays visible. The message is named by its timestamp.
     """
-    conversation = parse_recipient(call.body.conversation, field="conversation")
-    await send(call, await account_of(call, call.body.account), [conversation], Deletion(timestamp=call.body.timestamp))
-    return empty()
+    return await send_quietly(call, Deletion(timestamp=call.body.timestamp))
 
 
 def _message_of(body: NewMessage, default_mode: str) -> Message:

@@ -11,7 +11,7 @@ from signal_courier.http.answers import empty
 from signal_courier.http.call import Call
 from signal_courier.http.faces import Face
 from signal_courier.http.native.common import PERSON_UUID, TIMESTAMP, Account, ConversationId, Timestamp, account_of, person_of
-from signal_courier.http.native.sending import ANSWERS, QUIET_ANSWERS, Waiting, send, send_and_tell
+from signal_courier.http.native.sending import ANSWERS, QUIET_ANSWERS, InConversation, Waiting, send, send_and_tell, send_quietly
 from signal_courier.http.routing import RouteTable
 from signal_courier.model.integers import Int64
 from signal_courier.model.messages import Poll, PollEnd, Vote
@@ -79,12 +79,10 @@ async def cast_vote(call: Call[VoteBody, None]) -> web.StreamResponse:
     return empty()
 
 
-class PollEndBody(Waiting, kw_only=True):
+class PollEndBody(InConversation, kw_only=True):
     """Which poll ends."""
 
-    conversation: ConversationId
     timestamp: Timestamp
-    account: Account = None
 
 
 @routes.add(
@@ -96,6 +94,4 @@ async def end_poll(call: Call[PollEndBody, None]) -> web.StreamResponse:
 
     Nobody can vote in it any more. It is named by the timestamp that asking it has answered.
     """
-    conversation = parse_recipient(call.body.conversation, field="conversation")
-    await send(call, await account_of(call, call.body.account), [conversation], PollEnd(timestamp=call.body.timestamp))
-    return empty()
+    return await send_quietly(call, PollEnd(timestamp=call.body.timestamp))

@@ -11,7 +11,7 @@ from signal_courier.http.answers import empty
 from signal_courier.http.call import Call
 from signal_courier.http.faces import Face
 from signal_courier.http.native.common import PERSON_UUID, TIMESTAMP, Account, ConversationId, Timestamp, account_of, person_of
-from signal_courier.http.native.sending import ANSWERS, QUIET_ANSWERS, Waiting, send, send_and_tell
+from signal_courier.http.native.sending import ANSWERS, QUIET_ANSWERS, InConversation, Waiting, send, send_and_tell, send_quietly
 from signal_courier.http.routing import RouteTable
 from signal_courier.model.messages import Reaction, Receipt, ReceiptKind, Typing
 from signal_courier.model.recipients import parse_recipient
@@ -72,12 +72,10 @@ async def send_receipts(call: Call[ReceiptsBody, None]) -> web.StreamResponse:
     return empty()
 
 
-class TypingBody(Waiting, kw_only=True):
+class TypingBody(InConversation, kw_only=True):
     """Where something is being typed."""
 
-    conversation: ConversationId
     stop: Annotated[bool, msgspec.Meta(description="Not any more; else it ends by itself after 15 seconds.")] = False
-    account: Account = None
 
 
 @routes.add(
@@ -89,6 +87,4 @@ async def show_typing(call: Call[TypingBody, None]) -> web.StreamResponse:
 
     It goes by itself after 15 seconds, or when a message comes.
     """
-    conversation = parse_recipient(call.body.conversation, field="conversation")
-    await send(call, await account_of(call, call.body.account), [conversation], Typing(stop=call.body.stop))
-    return empty()
+    return await send_quietly(call, Typing(stop=call.body.stop))

@@ -8,9 +8,20 @@ from aiohttp import web
 
 from signal_courier.engine.base import AccountState
 from signal_courier.engine.errors import AccountUnknown, AccountUnlinked, EngineError, SendResult
-from signal_courier.http.answers import json_answer
+from signal_courier.http.answers import empty, json_answer
 from signal_courier.http.call import Call
-from signal_courier.http.native.common import ACCOUNT, INVALID, PERSON, PERSON_UUID, REFUSED, TIMESTAMP, trouble
+from signal_courier.http.native.common import (
+    ACCOUNT,
+    INVALID,
+    PERSON,
+    PERSON_UUID,
+    REFUSED,
+    TIMESTAMP,
+    Account,
+    ConversationId,
+    account_of,
+    trouble,
+)
 from signal_courier.http.native.problems import ProblemFound, problem_of
 from signal_courier.http.once import MessageAccepted
 from signal_courier.http.routing import Answer
@@ -38,6 +49,13 @@ class Waiting(msgspec.Struct, kw_only=True):
         Int64 | None,
         msgspec.Meta(description="Seconds for which it is tried; with `wait` a day unless given, alone as with `wait: 30`. 0 = once."),
     ] = None
+
+
+class InConversation(Waiting, kw_only=True):
+    """What those bodies say besides that name one conversation."""
+
+    conversation: ConversationId
+    account: Account = None
 
 
 def terms_of[B, Q](call: Call[B, Q]) -> Terms:
@@ -131,6 +149,13 @@ async def send[B, Q](call: Call[B, Q], account: str, recipients: Sequence[Recipi
 async def send_and_tell[B, Q](call: Call[B, Q], account: str, recipients: Sequence[Recipient], what: Sendable) -> web.Response:
     """The same, as the answer."""
     return json_answer(await send(call, account, recipients, what), 201)
+
+
+async def send_quietly[B: InConversation, Q](call: Call[B, Q], what: Sendable) -> web.Response:
+    """Send it to the conversation that the body names, and answer that it is done. Raises as `send`."""
+    conversation = parse_recipient(call.body.conversation, field="conversation")
+    await send(call, await account_of(call, call.body.account), [conversation], what)
+    return empty()
 
 
 def _sent_to(outcome: Outcome) -> list[SentTo]:
