@@ -227,8 +227,8 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         """
         INSERT INTO credentials
         SELECT 'admin', NULL, '*', 'Whoever has a token with the scope admin', 1, now, now
-        FROM (SELECT CAST(unixepoch('subsec') * 1000 AS INTEGER) AS now)
-        """,
+        FROM (SELECT CAST(round((julianday('now') - 2440587.5) * 86400000) AS INTEGER) AS now)
+        """,  # unixepoch('subsec') is younger than Debian 12
         """
         CREATE TABLE gateway_tokens (
             number INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -271,7 +271,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     # 10: since when this service is here: files that were there before it are not its to delete
     (
         "ALTER TABLE service ADD COLUMN since INTEGER NOT NULL DEFAULT 0",  # ms since 1970
-        "UPDATE service SET since = unixepoch() * 1000",
+        "UPDATE service SET since = CAST(strftime('%s', 'now') AS INTEGER) * 1000",
     ),
     # 11: what Signal has taken for its only recipient at once needs no row in outbox_recipients
     (

@@ -6,6 +6,7 @@ import os
 import signal
 import sqlite3
 import threading
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing, contextmanager
 from multiprocessing.connection import Connection
@@ -340,3 +341,14 @@ async def test_what_was_reported_as_committed_survives_kill_9(tmp_path: Path) ->
     database = await Database(path).open()
     assert (await notes(database))[:last] == list(range(1, last + 1))
     await database.close()
+
+
+def test_the_steps_are_taken_with_the_sqlite_of_older_systems_too(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "courier.db", isolation_level=None)) as connection:
+        connection.create_function("unixepoch", -1, lambda *_: None)  # 3.37 has none, 3.40 (Debian 12) gives NULL for 'subsec'
+        before = time.time_ns() // 1_000_000
+        migrate(connection)
+        [(created,)] = connection.execute("SELECT created_at FROM credentials").fetchall()
+        [(since,)] = connection.execute("SELECT since FROM service").fetchall()
+    assert before - 2 <= created <= time.time_ns() // 1_000_000 + 2
+    assert before - 1000 <= since <= created
