@@ -85,3 +85,30 @@ def test_whoever_only_runs_the_service_installs_only_that() -> None:
         pytest.skip("scripts/setup has work to do here, which a test must not start")
     assert run("scripts/setup", "--service", "--check", PATH=os.environ["PATH"], HOME="").returncode == 0
     assert (ROOT / ".venv" / ".service").read_text() == (ROOT / ".venv" / ".setup").read_text(), "a whole environment has the service"
+
+
+@pytest.mark.parametrize(
+    ("trouble", "then"),
+    [("Release file for … is expired (invalid since 15d)", ["strict", "as it is"]), ("Could not resolve 'deb.debian.org'", ["strict"])],
+    ids=["stands still", "is not there"],
+)
+def test_a_mirror_that_stands_still_still_gives_a_python(trouble: str, then: list[str], tmp_path: Path) -> None:
+    keyring = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
+    if not keyring.exists() or not shutil.which("dpkg-deb"):
+        pytest.skip("needs a Debian")
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    for name, lines in {
+        "patchelf": "exit 0",
+        "apt-get": f"""
+            case "$* " in *" download "*) exit 3 ;; esac  # far enough
+            case "$*" in
+            *Check-Valid-Until=false*) echo "as it is" >>"{tmp_path}/asked" ;;
+            *) echo strict >>"{tmp_path}/asked" && echo "E: {trouble}" >&2 && exit 100 ;;
+            esac""",
+    }.items():
+        (programs / name).write_text(f"#!/bin/sh\n{lines}\n")
+        (programs / name).chmod(0o755)
+    done = run("scripts/python-from-debian", str(tmp_path / "python"), PATH=f"{programs}:{os.environ['PATH']}")
+    assert (tmp_path / "asked").read_text().splitlines() == then
+    assert (done.returncode, list((tmp_path).glob("python*"))) == (3 if then[-1] == "as it is" else 1, []), done.stderr
