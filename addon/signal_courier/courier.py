@@ -116,6 +116,7 @@ class Courier:
                 queue=QueueOptions(per_minute=settings.pace, settle=settings.reconcile_seconds),
             ),
             on_status=lambda status: self.receiving.events.publish(status_event(status)),
+            person=self.receiving.people.person,
         )
         self.figures = Figures(self.database, self.outbox)
         self.webhooks = Webhooks(

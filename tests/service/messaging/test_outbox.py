@@ -15,13 +15,14 @@ from signal_courier.messaging.sending.outbox import Outbox
 from signal_courier.model.errors import InvalidValue, MissingThing
 from signal_courier.model.messages import Message
 from signal_courier.model.outbox import DeliveryState, MessageStatus
-from signal_courier.model.recipients import GroupId, Number, Recipient
+from signal_courier.model.recipients import Aci, GroupId, Number, Recipient
 from signal_courier.store.writer import GROUP_LIMIT
 from tests.fakes.daemon import Delayed, Failure, HangUp
 from tests.fakes.served import Service, served
 
 ANN, BEN, CLEO = ACCOUNTS = ("+4915100000001", "+4915100000002", "+4915100000003")
 UUIDS = {number: f"{at:08d}-1111-4111-8111-111111111111" for at, number in enumerate(ACCOUNTS, start=1)}
+NUMBERS = {uuid: number for number, uuid in UUIDS.items()}
 GROUP = "Pmpi+EfPWmsxiomLe9Nx2XF9HOE483p6iKiFj65iMwI="
 OFFLINE = Failure(-3, "java.net.UnknownHostException: chat.signal.org")
 
@@ -40,7 +41,8 @@ class Signal:
         self.timestamp += 1
         results = []
         for person in params.get("recipient", ()):
-            address = {"recipientAddress": {"number": person, "uuid": UUIDS.get(person)}}
+            number = NUMBERS.get(person, person)
+            address = {"recipientAddress": {"number": number, "uuid": UUIDS.get(number)}}
             result = self.trouble.get(person, {"type": "SUCCESS"})
             results.append(address | result)
             if result["type"] == "SUCCESS":
@@ -333,6 +335,21 @@ async def test_what_came_before_somebody_was_parked_reaches_the_others_too(world
     for status in waiting:
         assert (await outbox.waiting.for_end(status.id, 10)).state == "sent"
     assert (signal.texts(CLEO), signal.texts(BEN)) == (["1", "2", "3"], ["0", "1", "2", "3"])
+
+
+@pytest.mark.parametrize("first", [Number(BEN), Aci(UUIDS[BEN])])
+async def test_the_order_is_kept_by_whichever_name_a_person_is_written_to_through_restarts(tmp_path: Path, first: Recipient) -> None:
+    second = Aci(UUIDS[BEN]) if isinstance(first, Number) else Number(BEN)
+    async with sending(tmp_path) as (service, outbox, signal):
+        signal.trouble |= {name: {"type": "IDENTITY_FAILURE"} for name in (BEN, UUIDS[BEN])}
+        await until(outbox, (await outbox.submit(ANN, [first], Message(text="0"))).id, "parked")
+        await until(outbox, (await outbox.submit(ANN, [second], Message(text="1"))).id, "parked")
+        assert len(service.asked()) == 1
+    async with sending(tmp_path) as (_, outbox, signal):
+        last = await outbox.submit(ANN, [second], Message(text="2"))
+        outbox.trusted(ANN)
+        assert (await outbox.waiting.for_end(last.id, 10)).state == "sent"
+        assert [text for _, text in signal.sent] == ["0", "1", "2"]
 
 
 async def test_those_who_are_parked_for_the_same_stay_together(world: World) -> None:

@@ -45,7 +45,7 @@ from signal_courier.messaging.sending.queue import Queue, QueueOptions
 from signal_courier.messaging.sending.receipts import ReceiptReader
 from signal_courier.messaging.sending.waiting import Waiting, number_of
 from signal_courier.model.errors import InvalidValue, MissingThing, Overloaded
-from signal_courier.model.events import Event, EventType, Status
+from signal_courier.model.events import Event, EventType, Person, Status
 from signal_courier.model.messages import Sendable, Typing
 from signal_courier.model.outbox import (
     DAY,
@@ -57,7 +57,7 @@ from signal_courier.model.outbox import (
     Parked,
     message_id,
 )
-from signal_courier.model.recipients import Recipient
+from signal_courier.model.recipients import Aci, Number, Recipient
 from signal_courier.store.consumers import ConsumerTable
 from signal_courier.store.database import Database
 from signal_courier.store.errors import StoreError
@@ -141,10 +141,13 @@ class Outbox:
         *,
         clock: GuardedClock | None = None,
         on_status: Callable[[MessageStatus], None] | None = None,
+        person: Callable[[str, str | None, str | None], Person | None] = lambda _account, _uuid, _number: None,
     ) -> None:
+        """`person` tells who an account knows by a UUID or a number, as far as that can be told without waiting."""
         self._options = options or OutboxOptions()
         self._clock = clock or GuardedClock()
         self._delivery = delivery
+        self._person = person
         self._files = files
         self._database = database
         self._table = OutboxTable(database)
@@ -300,6 +303,8 @@ class Outbox:
             expires_in = min(expires_in, TYPING_LASTS)
         now = self._clock.now_ms()
         entries = new_entries(recipients, DeliveryState.QUEUED, now)
+        for entry in entries:
+            self._identify(account, entry)
         await_approval(entries, awaited, now)
         resend = self._options.resend if resend is None else resend
         message = Outgoing(self._next_number(), account, what, now, now + expires_in * 1000, resend, entries)
@@ -427,6 +432,14 @@ class Outbox:
         return self._clock.now_ms() - DAY * 1000
 
     # -- inside
+
+    def _identify(self, account: str, entry: Entry) -> None:
+        """Note by which other name a person may be written to, as what is for the same person stays in order."""
+        if isinstance(entry.recipient, Number):
+            known = self._person(account, None, entry.name)
+            entry.uuid = known.uuid if known is not None else self._queue.other_name(entry.name)
+        elif isinstance(entry.recipient, Aci) and (known := self._person(account, entry.name, None)) is not None:
+            entry.uuid, entry.number = entry.name, known.number
 
     def _next_number(self) -> int:
         self._last += 1

@@ -39,7 +39,7 @@ from signal_courier.messaging.sending.message import (
 from signal_courier.messaging.sending.pace import Pace, pause_after
 from signal_courier.model.errors import InvalidValue
 from signal_courier.model.outbox import GROUP_APPROVAL, RATE_LIMIT, UNTRUSTED, DeliveryState
-from signal_courier.model.recipients import GroupId, Number
+from signal_courier.model.recipients import GroupId
 from signal_courier.store.errors import StoreError
 from signal_courier.store.outbox import OutboxTable
 
@@ -141,7 +141,7 @@ class Queue:
         self._calls = 0
         self._saves = 0
         self._people: dict[str, str] = {}
-        """The lane of a person's other name."""
+        """A person's UUID by their other names, and one of those by the UUID."""
         self._closing = False
 
     # -- from outside
@@ -154,6 +154,7 @@ class Queue:
     def add(self, message: Outgoing) -> None:
         """Take a stored message whose recipients are queued or parked."""
         self.messages[message.number] = message
+        self._learn(message.entries)
         for alike in _alike(entry for entry in message.entries if entry.state in (DeliveryState.QUEUED, DeliveryState.PARKED)):
             for entries in parts_of(alike):
                 self._enter(self._part(message, entries))
@@ -189,6 +190,10 @@ class Queue:
                     self._hurry(first)
                 elif first.storing is not None:
                     self._spawn(_after(first.storing, partial(self.hurry, number)))
+
+    def other_name(self, name: str) -> str | None:
+        """The UUID of a number or username, as an answer of signal-cli has told it lately."""
+        return self._people.get(name)
 
     async def cancel(self, number: int) -> None:
         """Take back what is not being sent yet."""
@@ -256,9 +261,17 @@ class Queue:
     def _lanes_of(self, message: Outgoing, entries: Iterable[Entry]) -> list[tuple[str, str]]:
         lanes: dict[tuple[str, str], None] = {}
         for entry in entries:
-            entry.lane = entry.lane or self._people.get(entry.name, entry.name)
+            entry.lane = entry.lane or self._lane_of(message.account, entry)
             lanes[message.account, entry.lane] = None
         return list(lanes)
+
+    def _lane_of(self, account: str, entry: Entry) -> str:
+        """The lane of a person, by whichever name something waits for them already: behind the latest of that."""
+        names = dict.fromkeys(name for name in (entry.name, entry.uuid, entry.number) if name is not None)
+        for _ in ("from another name to the UUID", "from the UUID to a third name"):
+            names |= dict.fromkeys(self._people[name] for name in list(names) if name in self._people)
+        waiting = [name for name in names if (account, name) in self._lanes]
+        return max(waiting, key=lambda name: self._lanes[account, name][-1].message.number, default=entry.name)
 
     def _enter(self, part: _Part) -> None:
         if len(apart := self._apart(part)) > 1:
@@ -537,7 +550,7 @@ class Queue:
                 heir.failures = part.failures + 1
                 heir.alone = part.alone or is_reached
                 heirs.append(heir)
-        self._learn(message.account, changed)
+        self._learn(changed)
         part.storing = asyncio.Event()
         try:
             await self._save(message, changed, heirs_left=bool(heirs))
@@ -573,17 +586,14 @@ class Queue:
                 await self._files.drop(message.number)
         self._changed(message)
 
-    def _learn(self, account: str, entries: Iterable[Entry]) -> None:
-        """Both names of a person lead to the same lane from now on: the one in which something waits already."""
+    def _learn(self, entries: Iterable[Entry]) -> None:
+        """All names of a person lead to the same lane from now on."""
         for entry in entries:
-            if entry.uuid is None or not isinstance(entry.recipient, Number) or len(self._people) >= _KNOWN_PEOPLE:
+            if entry.uuid is None or isinstance(entry.recipient, GroupId) or len(self._people) >= _KNOWN_PEOPLE:
                 continue
-            if entry.name in self._people or entry.uuid in self._people:
-                continue
-            if (account, entry.name) in self._lanes and (account, entry.uuid) not in self._lanes:
-                self._people[entry.uuid] = entry.name
-            else:
-                self._people[entry.name] = entry.uuid
+            for name in (entry.name, entry.number):
+                if name is not None and name != entry.uuid:
+                    self._people[name], self._people[entry.uuid] = entry.uuid, name
 
     # -- a lost answer
 
