@@ -366,6 +366,20 @@ async def test_those_who_are_parked_for_the_same_stay_together(world: World) -> 
     assert len(service.asked("send")) == 6
 
 
+async def test_a_group_that_the_network_keeps_away_gets_it_later_although_one_of_its_members_never_will(world: World) -> None:
+    service, outbox, signal = world
+    outbox._queue._options = type(outbox._queue._options)(per_minute=0, network_pause=(0.05, 0.1))
+    kinds = {BEN: "NETWORK_FAILURE", CLEO: "UNREGISTERED_FAILURE"}
+    results = [{"recipientAddress": {"uuid": UUIDS[member]}, "groupId": GROUP, "type": kind} for member, kind in kinds.items()]
+    service.daemon.on("send", Failure(-1, "Failed to send message", {"response": {"timestamp": 1700000000000, "results": results}}))
+    status = await outbox.submit(ANN, [GroupId(GROUP)], Message(text="All"))
+    await service.daemon.next_call("send")
+    await service.daemon.next_call("send")
+    assert (await outbox.get(status.id)).state in ("queued", "sending")
+    service.daemon.on("send", signal.send)
+    assert (await outbox.waiting.for_end(status.id, 10)).state == "sent"
+
+
 async def test_one_whom_the_network_alone_keeps_away_holds_up_nobody_else(world: World) -> None:
     _, outbox, signal = world
     signal.trouble[BEN] = {"type": "NETWORK_FAILURE"}

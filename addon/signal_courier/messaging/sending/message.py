@@ -28,6 +28,7 @@ from signal_courier.store.rows import MessageRow, RecipientRow
 NETWORK: Final = "network"
 ENGINE: Final = "engine"
 """Reasons for which a recipient is queued again."""
+_NO_NETWORK: Final = "NETWORK_FAILURE"
 _LIMITS: Final = frozenset({"RATE_LIMIT_FAILURE", "PROOF_REQUIRED_FAILURE"})
 _LONGEST_REASON: Final = 500
 EVERYBODY: Final = "contacts"
@@ -230,6 +231,9 @@ def apply_error(message: Outgoing, entries: Sequence[Entry], error: EngineError,
             else:
                 _take(entry, result, None, now)
                 _note_tokens(entry, error)
+    elif isinstance(error, errors.Rejected) and any(result.type == _NO_NETWORK for result in results):
+        for entry in entries:  # a group: some of its members will never be reached, the others may be
+            entry.move(DeliveryState.QUEUED, now, NETWORK)
     else:
         for entry in entries:
             _fail(entry, error, now)
@@ -291,7 +295,7 @@ def _take(entry: Entry, result: SendResult, timestamp: int | None, now: int) -> 
     if result.type == SUCCESS:
         entry.move(DeliveryState.SENT, now)
         entry.timestamp = timestamp
-    elif result.type == "NETWORK_FAILURE":
+    elif result.type == _NO_NETWORK:
         entry.move(DeliveryState.QUEUED, now, NETWORK)
     elif result.type in _LIMITS:
         entry.move(DeliveryState.PARKED, now, RATE_LIMIT)
