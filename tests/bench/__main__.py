@@ -1,8 +1,9 @@
 """`scripts/bench [--quick] [--only WORD]`: medians of five interleaved rounds, ratios to the bare server, what is to be reached.
 
 Times are in ms where nothing else is said, CPU in µs a request or frame, memory in MiB. The load runs on the same machine: on a busy one
-CPU and ratios are the steady figures. "Before and after" is the same request to our own server with access, outbox and audit, and without
-them (`tests.bench.plain`), in the same rounds. The peer from PyPI is left out where it cannot be had, and so is the real signal-cli.
+CPU and ratios are the steady figures. "Before and after" is the same request to our own server as it is, without writing down what was sent
+(`tests.bench.unnoted`), and without access, outbox and audit at all (`tests.bench.plain`), in the same rounds. The peer from PyPI is left
+out where it cannot be had, and so is the real signal-cli.
 """
 
 import argparse
@@ -16,12 +17,12 @@ from pathlib import Path
 
 from tests.bench import candidates, load, peer, shipped, signal_clis
 from tests.bench.backend import SOCIABLE, TICKS_PER_SECOND
-from tests.bench.candidates import BARE, BARE_ALONE, COURIER, MORPH027, PLAIN, TOKEN, WITH_TOKEN, Server
+from tests.bench.candidates import BARE, BARE_ALONE, COURIER, MORPH027, PLAIN, TOKEN, UNNOTED, WITH_TOKEN, Server
 from tests.bench.report import Figures, Results, Target, median, summary, table
 
 _EVERYBODY = frozenset({COURIER, BARE, MORPH027})
 _US_AND_BARE = frozenset({COURIER, BARE})
-_BEFORE_AND_AFTER = frozenset({COURIER, WITH_TOKEN, PLAIN})
+_BEFORE_AND_AFTER = frozenset({COURIER, WITH_TOKEN, UNNOTED, PLAIN})
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,7 @@ _TARGETS: Sequence[Target] = (
     ),
     *(
         Target(
-            f"what access, outbox and audit add to /v2/send{what}, {connections} at once: CPU",
+            f"what {what} to /v2/send, {connections} at once: CPU",
             f"before and after, {connections} at once",
             "cpu",
             1.25,
@@ -104,7 +105,11 @@ _TARGETS: Sequence[Target] = (
             server=server,
             over=PLAIN,
         )
-        for what, server in (("", COURIER), (" by token", WITH_TOKEN))
+        for what, server in (
+            ("access and outbox add", UNNOTED),
+            ("access, outbox, history and audit add", COURIER),
+            ("the same by token add", WITH_TOKEN),
+        )
         for connections in (1, 8, 64)
     ),
     Target("/v2/send, 64 at once: p99 / p50", "send, 64 at once", "tail", 2.5, "×"),
@@ -123,8 +128,9 @@ _TARGETS: Sequence[Target] = (
 def _servers(work: Path) -> Iterator[list[Server]]:
     """All candidates side by side, those from elsewhere where they can be had."""
     with contextlib.ExitStack() as stack:
-        ours, plain = stack.enter_context(candidates.courier(work)), stack.enter_context(candidates.plain(work))
-        running = [ours, replace(ours, name=WITH_TOKEN, token=TOKEN), plain, stack.enter_context(candidates.bare(work))]
+        ours, unnoted = stack.enter_context(candidates.courier(work)), stack.enter_context(candidates.unnoted(work))
+        plain, bare = stack.enter_context(candidates.plain(work)), stack.enter_context(candidates.bare(work))
+        running = [ours, replace(ours, name=WITH_TOKEN, token=TOKEN), unnoted, plain, bare]
         try:
             running.append(stack.enter_context(candidates.morph027(peer.program())))
         except (peer.Unavailable, RuntimeError) as error:

@@ -23,6 +23,8 @@ BARE_ALONE = "bare, without daemon"
 COURIER, BARE, MORPH027 = "Signal Courier", "bare aiohttp", "python-signal-cli-rest-api"
 PLAIN = "without access, outbox, audit"
 """Our own server and delivery with nothing between them; see `tests.bench.plain`."""
+UNNOTED = "access, outbox, audit; no history"
+"""Our own server, which does not write down what was sent; see `tests.bench.unnoted`."""
 WITH_TOKEN = "Signal Courier, by token"
 """The same process as `COURIER`, asked with a token instead of trusted as a program on the same machine."""
 TOKEN = "sgc_" + "0123456789abcdefghijklmnopqrstuvwxyzABCDEFG"
@@ -102,7 +104,8 @@ def _wait_for(url: str, process: subprocess.Popen[bytes], deadline: float) -> fl
 
 def _environment(extra: Mapping[str, str]) -> dict[str, str]:
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "LD_LIBRARY_PATH") if name in os.environ}
-    return {**kept, "PYTHONPATH": f"{REPOSITORY / 'addon'}:{REPOSITORY}", **extra}
+    # MALLOC_ARENA_MAX as in the container and in scripts/run
+    return {**kept, "MALLOC_ARENA_MAX": "1", "PYTHONPATH": f"{REPOSITORY / 'addon'}:{REPOSITORY}", **extra}
 
 
 @contextlib.contextmanager
@@ -154,6 +157,15 @@ def plain(work: Path) -> Iterator[Server]:
     settings = {"MODE": "json-rpc", "SIGNAL_CLI_SOCKET": f"unix:{backend}"}
     with daemon(backend), _courier(work, settings, backend, program=("tests.bench.plain",)) as server:
         yield dataclasses.replace(server, name=PLAIN)
+
+
+@contextlib.contextmanager
+def unnoted(work: Path) -> Iterator[Server]:
+    """The same with all of them, but for the history of what was sent."""
+    backend = str(work / f"daemon-{free_port()}")
+    settings = {"MODE": "json-rpc", "SIGNAL_CLI_SOCKET": f"unix:{backend}"}
+    with daemon(backend), _courier(work, settings, backend, program=("tests.bench.unnoted",)) as server:
+        yield dataclasses.replace(server, name=UNNOTED)
 
 
 @contextlib.contextmanager

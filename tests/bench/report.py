@@ -4,13 +4,13 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from tests.bench.candidates import BARE, BARE_ALONE, COURIER, MORPH027, PLAIN, WITH_TOKEN
+from tests.bench.candidates import BARE, BARE_ALONE, COURIER, MORPH027, PLAIN, UNNOTED, WITH_TOKEN
 
 type Figures = dict[str, float]
 type Results = dict[str, dict[str, Figures]]
 """By scenario, then by server."""
 
-_SERVERS = (COURIER, WITH_TOKEN, PLAIN, BARE, BARE_ALONE, MORPH027)
+_SERVERS = (COURIER, WITH_TOKEN, UNNOTED, PLAIN, BARE, BARE_ALONE, MORPH027)
 
 
 def median(rounds: Sequence[Figures]) -> Figures:

@@ -35,8 +35,8 @@ def test_every_request_of_a_load_is_answered_well(server: Server, path: str, bod
 
 @needs_wrk
 def test_what_is_compared_answers_the_same(tmp_path: Path) -> None:
-    with candidates.plain(tmp_path) as without, candidates.courier(tmp_path) as ours:
-        for server in (without, replace(ours, token=candidates.TOKEN)):
+    with candidates.plain(tmp_path) as without, candidates.unnoted(tmp_path) as unnoted, candidates.courier(tmp_path) as ours:
+        for server in (without, unnoted, replace(ours, token=candidates.TOKEN)):
             assert load.requests(server, "/v2/send", connections=8, seconds=1, body=load.SEND_BODY).errors == 0
         wrong = replace(ours, token="wrong")
         assert load.requests(wrong, "/v2/send", connections=1, seconds=1, body=load.SEND_BODY).errors == 0  # it is on this machine

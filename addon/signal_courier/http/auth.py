@@ -58,6 +58,8 @@ _HOST = re.compile(r"(?P<name>[^\s\[\]:/?#@\\]+|\[[0-9A-Fa-f:.]+(%[^\s\]]+)?\])(
 _CACHE = 1024
 _MOST_USUAL, _LONGEST_USUAL = 256, 1024
 """How many different headers of requests are known again, and their bytes."""
+_SAMPLE = 8
+"""Of so many requests whose headers had to be read, one is remembered."""
 
 type _RawHeaders = tuple[tuple[bytes, bytes], ...]
 
@@ -123,6 +125,8 @@ class Gate:
         self._local: dict[str | None, bool] = {None: True, "127.0.0.1": True, "::1": True}
         self._usual: dict[_RawHeaders, _Usual] = {}
         """By all headers of a request as they came: a client says the same each time, and reading it costs more than knowing it again."""
+        self._read = 0
+        """How many requests had their headers read."""
 
     # --- who -----------------------------------------------------------------------------------------------------------------
 
@@ -171,6 +175,9 @@ class Gate:
         return caller
 
     def _remember(self, request: web.BaseRequest, token: str | None) -> None:
+        self._read += 1
+        if self._read % _SAMPLE:  # where no two requests are alike, there is nothing to be gained
+            return
         raw = request.raw_headers
         if request.version is HttpVersion11 and sum(map(len, chain.from_iterable(raw))) <= _LONGEST_USUAL:
             if len(self._usual) >= _MOST_USUAL:

@@ -58,7 +58,7 @@ class History:
     def add(self, account: str, recipients: Sequence[Recipient], what: Sendable, end: Outcome | EngineError) -> int | None:
         """Note what became of a send; gives the message's number. Signs of typing and receipts are no history, and have none."""
         self._pace.note(account, time.monotonic())
-        if isinstance(what, _PASSING):
+        if type(what) in _PASSING:
             return None
         waiting = self._waiting
         if waiting.count >= _MOST or waiting.size >= _MOST_BYTES:
