@@ -15,6 +15,7 @@ from ..client import CourierError, Unsupported
 from ..client.messages import Terms
 from ..client.models import Conversation, OutboxMessage, Sent
 from ..const import DOMAIN, LOGGER
+from ..happenings.filter import plain_text
 from ..happenings.happening import HappeningType, payload_of
 from ..happenings.matching import TextFilter
 from ..happenings.polls import async_remember_poll
@@ -66,7 +67,7 @@ def _duration(value: object) -> float:
         probatio.Optional("timeout", default=_TIMEOUT): _duration,
         probatio.Optional("reminder"): _duration,
         probatio.Optional("reminder_message"): cv.string,
-        probatio.Optional("default"): cv.string,
+        probatio.Optional("default"): plain_text,
         probatio.Optional("close", default=True): cv.boolean,
     },
     aim=Aim.ONE,

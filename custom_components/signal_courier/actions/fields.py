@@ -6,6 +6,8 @@ from typing import Any, Final
 import probatio
 from homeassistant.helpers import config_validation as cv
 
+from ..happenings.filter import plain_text
+
 
 def target(value: object) -> str | int:
     """Somebody or a group, as a user names them. An integer was a number before a template took its `+`."""
@@ -22,7 +24,7 @@ def seconds(value: object) -> float:
 
 
 TARGETS: Final = probatio.All(cv.ensure_list, [target])
-TEXTS: Final = probatio.All(cv.ensure_list, [cv.string])
+TEXTS: Final = probatio.All(cv.ensure_list, [plain_text])
 TIMESTAMP: Final = probatio.All(probatio.Coerce(int), probatio.Range(min=1))
 
 ACCOUNT_FIELDS: Final[Mapping[Any, Any]] = {probatio.Optional("config_entry_id"): cv.string}

@@ -23,7 +23,15 @@ CONF_SENDER: Final = "sender"
 CONF_INCLUDE_UNKNOWN: Final = "include_unknown_senders"
 CONF_INCLUDE_LATE: Final = "include_late"
 
-TEXTS: Final = probatio.All(probatio.EnsureList(), [cv.string])
+
+def plain_text(value: object) -> str:
+    """A text. Words that YAML has taken for true or false are refused: which they were is lost."""
+    if isinstance(value, bool):
+        raise probatio.Invalid("put it in quotes: YAML reads Yes, No, On and Off without quotes as true and false")
+    return cv.string(value)
+
+
+TEXTS: Final = probatio.All(probatio.EnsureList(), [plain_text])
 """One or several texts; numbers that a template has made of phone numbers become texts again."""
 TO: Final[dict[probatio.Marker, Any]] = {
     probatio.Optional(CONF_CONFIG_ENTRY_ID): cv.string,

@@ -2,6 +2,7 @@
 
 import asyncio
 
+import probatio
 import pytest
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
@@ -163,6 +164,12 @@ async def test_a_question_that_cannot_be_sent_fails(act):
     with pytest.raises(HomeAssistantError) as error:
         await act("ask", conversation=LIMITED, question="Close it?", options=["Yes", "No"])
     assert error.value.translation_key == "problem_rate_limited"
+
+
+@pytest.mark.parametrize("data", [{"options": [True, False]}, {"options": ["Yes", "No"], "default": False}])
+async def test_words_that_yaml_took_for_true_and_false_are_refused_with_the_reason(act, data):
+    with pytest.raises(probatio.Invalid, match="put it in quotes"):
+        await act("ask", conversation=POLLY, question="Close it?", **data)
 
 
 @pytest.mark.parametrize(
