@@ -106,6 +106,20 @@ def test_the_manifest_is_one_that_hassfest_takes():
     assert manifest.keys() <= known
 
 
+def test_every_other_component_that_is_used_is_named_in_the_manifest():
+    manifest = json.loads((INTEGRATION / "manifest.json").read_text(encoding="utf-8"))
+    named = {*manifest.get("dependencies", []), *manifest["after_dependencies"], *(str(platform) for platform in Platform)}
+    always_there = {"homeassistant", "conversation", "media_source"}
+    own = {path.stem for path in MODULES if len(path.parts) == 1}  # what there is a platform of may be imported for it
+    for path, text in MODULES.items():
+        used = set(re.findall(r"\bhomeassistant\.components\.(\w+)", text)) | {
+            name.split(" as ")[0].strip()
+            for names in re.findall(r"from homeassistant\.components import ([\w, ]+)", text)
+            for name in names.split(",")
+        }
+        assert used <= named | always_there | own, path
+
+
 def test_marketplace_and_hacs_take_the_repository():
     hacs = json.loads((ROOT / "hacs.json").read_text(encoding="utf-8"))
     allowed = {
