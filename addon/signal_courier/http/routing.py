@@ -90,6 +90,8 @@ class Route:
     quiet: bool = False
     """Not in the access log (health checks)."""
     websocket: bool = False
+    head: bool = True
+    """Whether HEAD may ask about what GET answers, where the route's face has HEAD."""
     face: Face = Face.COMPAT
     """How errors are worded."""
     sends: bool = field(init=False)
@@ -154,6 +156,7 @@ class RouteTable:
         documented: bool = True,
         quiet: bool = False,
         websocket: bool = False,
+        head: bool = True,
     ) -> Callable[[Handler[B, Q]], Handler[B, Q]]:
         """Declare a route.
 
@@ -191,6 +194,7 @@ class RouteTable:
                     documented=documented,
                     quiet=quiet,
                     websocket=websocket,
+                    head=head,
                     face=self.face,
                 )
             )
@@ -269,9 +273,17 @@ class Router:
         route, names = found_route
         return Match(route, dict(zip(names, values, strict=True)), dialect)
 
+    def match_head(self, raw_path: str) -> Match | None:
+        """The route whose answer to GET a HEAD asks about: of the native API, and none that streams; upstream knows no HEAD."""
+        found = self.match("GET", raw_path)
+        if found is None or found.route.face is not Face.NATIVE or found.route.websocket or not found.route.head:
+            return None
+        return found
+
     def allowed(self, raw_path: str) -> Sequence[str]:
         """The methods that a path has routes for."""
-        return [method for method in _METHODS if self.match(method, raw_path) is not None]
+        found = [method for method in _METHODS if self.match(method, raw_path) is not None]
+        return found if self.match_head(raw_path) is None else [found[0], "HEAD", *found[1:]]
 
 
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")

@@ -223,6 +223,7 @@ async def test_a_token_ends_at_the_time_that_was_asked_for_and_says_so(service: 
     end = int(time.time() * 1000) + 60_000
     made = await service.post("/api/v2/tokens", {"name": "guest", "scopes": ["send"], "expires_at": end}, **admin)
     assert (made.status, made.json["expires_at"]) == (201, end)
+    assert (made.headers["Location"], made.headers["Cache-Control"]) == (f"/api/v2/tokens/{made.json['id']}", "no-store")
     assert (await service.get("/api/v2/tokens/self", **{"X-Api-Key": made.json["token"]})).json["expires_at"] == end
     assert "expires_at" not in (await service.get("/api/v2/tokens/self", **admin)).json
 

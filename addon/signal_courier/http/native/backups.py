@@ -31,7 +31,7 @@ class BackupQuery(msgspec.Struct):
 
 
 @routes.add(
-    "GET", "/api/v2/backup", scope=Scope.ADMIN, query=BackupQuery,
+    "GET", "/api/v2/backup", scope=Scope.ADMIN, query=BackupQuery, head=False,
     answers=[
         Answer(200, "The backup: a tar archive (gzip), sealed where a passphrase was given.", media="application/octet-stream"),
         trouble("invalid-value", "Backup-Passphrase: the header is missing", field="Backup-Passphrase"),

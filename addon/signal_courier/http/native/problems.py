@@ -195,7 +195,7 @@ def problem_of(error: Exception, account: str | None = None) -> ProblemDetails:
         case ProblemFound():
             return error.problem
         case UndecodableBody():
-            return problem("invalid-body", error.detail or error.text)
+            return problem("invalid-body", error.detail or error.text, field=_field_in(error.detail))
         case MissingThing():
             return problem("not-found", _bare(error.message), field=error.field)
         case TooLarge():
@@ -225,6 +225,15 @@ def problem_of(error: Exception, account: str | None = None) -> ProblemDetails:
         case _:
             _LOGGER.error("a request failed", exc_info=error)
             return problem("internal")
+
+
+_FIELD: Final = re.compile(r"at `\$\.([A-Za-z0-9_]+)|missing required field `([A-Za-z0-9_]+)`$")
+"""In what is wrong with a body: the member of it that is meant."""
+
+
+def _field_in(detail: str) -> str | None:
+    found = _FIELD.search(detail)
+    return found[1] or found[2] if found is not None else None
 
 
 _REFUSED_BY_SIGNAL: Final = re.compile(r"\[4\d\d\]|Illegal|invalid|InvalidKey", re.IGNORECASE)

@@ -119,7 +119,9 @@ async def create_token(call: Call[CreateToken, None]) -> web.StreamResponse:
         raise InvalidValue("expires_at", "expires_at: must be within ten years, in milliseconds since the epoch")
     new = new_token(body.name, body.scopes, accounts=body.accounts, recipients=body.recipients, dialect=body.dialect, expires_at=end)
     token, secret = await call.services.tokens.create(new)
-    return json_answer(_with_secret(token, secret), 201)
+    answer = _told_once(token, secret, 201)
+    answer.headers["Location"] = f"/api/v2/tokens/{token.id}"
+    return answer
 
 
 @routes.add(
@@ -185,7 +187,7 @@ async def rotate_token(call: Call[None, None]) -> web.StreamResponse:
     secret = await call.services.tokens.rotate(token.id)
     if secret is None:
         raise _missing()
-    return json_answer(_with_secret(token, secret))
+    return _told_once(token, secret)
 
 
 def _meant(call: Call[None, None]) -> Token:
@@ -203,8 +205,10 @@ def _info(token: Token) -> TokenInfo:
     return TokenInfo(**_members(token))  # type: ignore[arg-type]  # the same names
 
 
-def _with_secret(token: Token, secret: str) -> TokenSecret:
-    return TokenSecret(**_members(token), token=secret)  # type: ignore[arg-type]  # the same names
+def _told_once(token: Token, secret: str, status: int = 200) -> web.Response:
+    answer = json_answer(TokenSecret(**_members(token), token=secret), status)  # type: ignore[arg-type]  # the same names
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
 
 
 def _members(token: Token) -> dict[str, object]:

@@ -125,9 +125,12 @@ class HttpServer:
         if caller is None:
             caller = await self._gate.identify_again(request, token, target)
         visit.caller = caller
-        match = visit.match = self.router.match(request.method, target)
+        match = self.router.match(request.method, target)
         if match is None:
-            return self._no_route(target)
+            match = self.router.match_head(target) if request.method == "HEAD" else None
+            if match is None:
+                return self._no_route(target)
+        visit.match = match
         self._gate.check(caller, match)
         if caller.token_id is None:
             return await self._serve(match, request, visit, caller)
@@ -148,7 +151,7 @@ class HttpServer:
         caller, match = visit.caller, visit.match
         if caller is None:
             self._audit.refuse(request.remote, status)
-        elif not (match is not None and match.route.quiet) and (caller.kind != "loopback" or request.method != "GET"):
+        elif not (match is not None and match.route.quiet) and (caller.kind != "loopback" or request.method not in ("GET", "HEAD")):
             call = visit.call
             route = match.route.path if match is not None else ""
             if call is not None and call.noted:

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from signal_courier.access.scopes import Scope
+from signal_courier.access.tokens import new_token
 from signal_courier.engine import errors
 from signal_courier.engine.errors import RpcError, error_of
 from signal_courier.http.native.problems import KINDS, PREFIX, problem_of
@@ -28,7 +30,7 @@ async def test_an_unknown_address_is_a_problem_below_api_v2_and_upstreams_text_e
 
 async def test_the_wrong_method_names_the_right_ones(service: Service) -> None:
     answer = await service.request("DELETE", "/api/v2/problems")
-    assert (answer.status, answer.headers["Allow"]) == (405, "GET")
+    assert (answer.status, answer.headers["Allow"]) == (405, "GET, HEAD")
     assert answer.json["type"] == PREFIX + "method-not-allowed"
 
 
@@ -71,3 +73,28 @@ def test_the_lock_says_how_long_and_the_limit_how_to_lift_it() -> None:
     found = problem_of(limited)
     assert (found.challenge_tokens, found.retry_after) == (("token",), 90)
     assert found.captcha_url is not None
+
+
+async def test_a_body_of_another_form_names_the_member_that_is_meant(service: Service) -> None:
+    for body, field in (({"recipients": "x", "text": "Hi"}, "recipients"), ({"text": "Hi"}, "recipients"), ([], None)):
+        answer = await service.post("/api/v2/messages", body)
+        assert (answer.status, answer.json["type"], answer.json.get("field")) == (400, PREFIX + "invalid-body", field)
+
+
+async def test_head_asks_about_what_get_answers_and_makes_and_takes_nothing(service: Service) -> None:
+    got = await service.get("/api/v2/problems")
+    asked = await service.request("HEAD", "/api/v2/problems")
+    assert (asked.status, asked.body, asked.headers["Content-Length"]) == (200, b"", str(len(got.body)))
+    assert (await service.request("HEAD", "/api/v2/attachments/nothing.jpg")).status == 404
+    for path, allowed in (("/api/v2/backup", "GET"), ("/api/v2/events", "GET"), ("/api/v2/tokens", "GET, HEAD, POST")):
+        refused = await service.request("PUT", path)
+        assert (refused.status, refused.headers["Allow"]) == (405, allowed)
+        assert path == "/api/v2/tokens" or (await service.request("HEAD", path)).status == 405
+    assert (await service.request("HEAD", "/v1/about")).status == 404, "upstream's answer"
+
+
+async def test_head_wants_what_get_wants(tmp_path: Path) -> None:
+    async with served(tmp_path, trust_loopback=False) as service:
+        assert (await service.request("HEAD", "/api/v2/status")).status == 401
+        _, secret = await service.courier.tokens.create(new_token("sender", [Scope.SEND]))
+        assert (await service.request("HEAD", "/api/v2/status", **{"X-Api-Key": secret})).status == 403
