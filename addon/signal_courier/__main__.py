@@ -116,9 +116,12 @@ def _passphrase(file: Path | None) -> str | None:
     if file is None:
         return os.environ.get("COURIER_BACKUP_PASSPHRASE") or None
     try:
-        return file.read_text(encoding="utf-8").partition("\n")[0] or None
+        passphrase = file.read_text(encoding="utf-8").partition("\n")[0]
     except (OSError, UnicodeDecodeError) as error:
         raise settings.SettingError(f"--passphrase-file: {file} cannot be read ({_reason(error)})") from None
+    if not passphrase:  # whoever names one wants no open backup
+        raise settings.SettingError(f"--passphrase-file: the first line of {file} is empty")
+    return passphrase
 
 
 def _reason(error: Exception) -> str:

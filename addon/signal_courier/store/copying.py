@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from signal_courier.store.errors import StoreError, StoreInUse
+from signal_courier.store.migrations import check_version
 
 _HEAD: Final = b"SQLite format 3\x00"
 SIDES: Final = ("-wal", "-shm", "-journal")
@@ -45,6 +46,16 @@ def check_database(file: Path) -> None:
         raise StoreError(f"{file.name} is damaged: {error}") from error
     if found != "ok":
         raise StoreError(f"{file.name} is damaged: {found}")
+
+
+def check_schema(file: Path) -> None:
+    """Raises `StoreError` where our own database is one of a later version."""
+    try:
+        with contextlib.closing(sqlite3.connect(file)) as connection:
+            version = connection.execute("PRAGMA user_version").fetchone()[0]
+    except sqlite3.Error as error:
+        raise StoreError(f"{file.name} is damaged: {error}") from error
+    check_version(version)
 
 
 @contextlib.contextmanager

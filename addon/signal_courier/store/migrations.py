@@ -296,16 +296,21 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
 )
 
 
+def check_version(version: int, steps: tuple[tuple[str, ...], ...] = MIGRATIONS) -> None:
+    """Raises `SchemaTooNew` where a database is of a later version."""
+    if version > len(steps):
+        raise SchemaTooNew(
+            f"the database has schema {version}, this version of Signal Courier knows {len(steps)} at most: install the later version again"
+        )
+
+
 def migrate(connection: sqlite3.Connection, steps: tuple[tuple[str, ...], ...] = MIGRATIONS) -> None:
     """Take the steps that are still missing, each in a transaction of its own.
 
     The connection is in autocommit mode. Raises `SchemaTooNew` where a later version was at work.
     """
     version = _version(connection)
-    if version > len(steps):
-        raise SchemaTooNew(
-            f"the database has schema {version}, this version of Signal Courier knows {len(steps)} at most: install the later version again"
-        )
+    check_version(version, steps)
     for number, statements in enumerate(steps[version:], start=version + 1):
         connection.execute("BEGIN IMMEDIATE")
         try:

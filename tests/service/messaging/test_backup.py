@@ -16,6 +16,7 @@ from signal_courier.__main__ import main
 from signal_courier.messaging.backups.backup import BackupError, Places, back_up, finish_restore, restore, take_over
 from signal_courier.store.database import prepare
 from signal_courier.store.errors import StoreInUse
+from signal_courier.store.migrations import MIGRATIONS
 from tests.fakes.served import Service, served, simulated
 
 CAT = random.Random(1).randbytes(300_000)  # several pieces, as it cannot be compressed
@@ -222,6 +223,8 @@ async def test_the_running_service_gives_one_and_refuses_to_be_replaced(tmp_path
         assert service.spooled() == []
         refused = await service.get("/api/v2/backup?encrypted=true")
         assert (refused.status, refused.json["field"]) == (400, "Backup-Passphrase")
+        refused = await service.get("/api/v2/backup", **{"Backup-Passphrase": ""})
+        assert (refused.status, refused.json["field"]) == (400, "Backup-Passphrase")
         file = tmp_path / "backup"
         file.write_bytes(answer.body)
         running = Places(
@@ -261,6 +264,43 @@ async def test_the_folder_of_a_rest_api_container_is_taken_over(filled: Places, 
     async with served(tmp_path / "new", {}) as service:
         await _ready(service)
         assert (await service.get(f"/api/v2/accounts/{ACCOUNT}")).json["trust"] == "always"
+
+
+def test_the_folder_of_an_old_signal_cli_with_a_file_for_each_account_is_taken_over(tmp_path: Path) -> None:
+    old = tmp_path / "old"
+    for name in ("data/+4915100000001", "data/+4915100000002", "data/+4915100000001.d/recipients-store"):
+        (old / name).parent.mkdir(parents=True, exist_ok=True)
+        (old / name).write_text("{}")
+    new = places_in(tmp_path / "new")
+    assert take_over(new, old) == 2
+    assert contents(new.config_dir) == contents(old)
+
+
+def test_a_backup_of_a_later_version_changes_nothing(filled: Places, tmp_path: Path) -> None:
+    file, there = tmp_path / "backup", places_in(tmp_path / "new")
+    connection = sqlite3.connect(filled.database)
+    connection.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
+    connection.close()
+    back_up(filled, file)
+    there.data_dir.mkdir(parents=True)
+    (there.data_dir / "courier.db").write_bytes(b"")
+    before = contents(tmp_path / "new")
+    with pytest.raises(BackupError, match="install the later version"):
+        restore(there, file, replace=True)
+    assert contents(tmp_path / "new") == before
+
+
+def test_whoever_names_a_passphrase_never_gets_an_open_backup(
+    filled: Places, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COURIER_DATA_DIR", str(filled.data_dir))
+    monkeypatch.setenv("SIGNAL_CLI_CONFIG_DIR", str(filled.config_dir))
+    empty, file = tmp_path / "empty", tmp_path / "backup"
+    for content in ("", "\nsecond line\n"):
+        empty.write_text(content)
+        assert main(["backup", str(file), "--passphrase-file", str(empty)]) == 1
+        assert "is empty" in capsys.readouterr().err
+    assert not file.exists()
 
 
 def test_the_command_line_does_the_same(

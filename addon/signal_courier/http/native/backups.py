@@ -46,8 +46,8 @@ async def download_backup(call: Call[None, BackupQuery]) -> web.StreamResponse:
     `signal-courier restore` brings it back.
     """
     passphrase = call.request.headers.get(PASSPHRASE)
-    if call.query.encrypted and not passphrase:
-        raise InvalidValue(PASSPHRASE, f"{PASSPHRASE}: the header is missing")
+    if passphrase == "" or (call.query.encrypted and passphrase is None):
+        raise InvalidValue(PASSPHRASE, f"{PASSPHRASE}: the header is {'missing' if passphrase is None else 'empty'}")
     if _making.locked():
         raise ProblemFound(problem("conflict", "Another backup is being made", retry_after=30))
     settings = call.services.settings

@@ -8,6 +8,7 @@ import contextlib
 import io
 import json
 import os
+import re
 import shutil
 import time
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final, cast
 from signal_courier import __version__
 from signal_courier.messaging.backups import sealing
 from signal_courier.messaging.backups.swapping import Swap, finish, is_begun, swap
-from signal_courier.store.copying import SIDES, check_database, copy_database, held, is_database
+from signal_courier.store.copying import SIDES, check_database, check_schema, copy_database, held, is_database
 from signal_courier.store.errors import StoreError, StoreInUse
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ _NOT_OURS: Final = frozenset({"spool", "run", "engine"})
 _NOT_ENGINE: Final = frozenset({"attachments"})
 """Of signal-cli's folder: received files, unless they are wanted."""
 
+
+_NUMBER: Final = re.compile(r"\+[0-9]{5,20}")
 
 _ASIDE: Final = ".before-"
 _UNPACKED: Final = ".restoring"
@@ -128,6 +131,8 @@ def _restore(places: Places, source: Path, passphrase: str | None, *, replace: b
         for file in _files(unpacked):
             if is_database(file):
                 check_database(file)
+        if (ours := unpacked / _OURS / places.database.relative_to(places.data_dir)).is_file():
+            check_schema(ours)
         swaps = [_swap_of(_OURS, places.data_dir, places.nested), _swap_of(_ENGINE, places.config_dir, places.data_dir)]
         swap(unpacked, swaps)
     except (OSError, StoreError, tarfile.TarError, EOFError, sealing.Damaged, sealing.WrongPassphrase) as error:
@@ -151,14 +156,7 @@ def take_over(places: Places, folder: Path, *, replace: bool = False) -> int:
 
 
 def _take_over(places: Places, folder: Path, *, replace: bool) -> int:
-    index = folder / "data" / "accounts.json"
-    try:
-        accounts = json.loads(index.read_bytes())["accounts"]
-    except OSError as error:
-        why = error.strerror or error
-        raise BackupError(f"{folder} is no data folder of signal-cli: data/accounts.json cannot be read ({why})") from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise BackupError(f"{folder} is no data folder of signal-cli: data/accounts.json is no list of accounts") from error
+    accounts = _accounts_in(folder)
     if folder.resolve() == places.config_dir.resolve():
         raise BackupError(f"{folder} is the folder in use already: there is nothing to import")
     if not replace and _has_data(places.config_dir, places.data_dir):
@@ -180,7 +178,22 @@ def _take_over(places: Places, folder: Path, *, replace: bool) -> int:
     finally:
         if not is_begun(unpacked):
             shutil.rmtree(unpacked, ignore_errors=True)
-    return len(accounts)
+    return accounts
+
+
+def _accounts_in(folder: Path) -> int:
+    """How many accounts a folder of signal-cli holds. Raises `BackupError` where it is none."""
+    data = folder / "data"
+    try:
+        return len(json.loads((data / "accounts.json").read_bytes())["accounts"])
+    except OSError as error:
+        old = [file for file in data.iterdir() if _NUMBER.fullmatch(file.name) and file.is_file()] if data.is_dir() else []
+        if old and isinstance(error, FileNotFoundError):  # before signal-cli 0.11: a file for each; it makes the list itself
+            return len(old)
+        why = error.strerror or error
+        raise BackupError(f"{folder} is no data folder of signal-cli: data/accounts.json cannot be read ({why})") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise BackupError(f"{folder} is no data folder of signal-cli: data/accounts.json is no list of accounts") from error
 
 
 @contextlib.contextmanager
