@@ -240,6 +240,10 @@ class Settings:
         "token", "COURIER_AUTH", _choice("token", "open"),
         "token = other machines need a token; open = everybody on the network may use the drop-in routes", group=_ACCESS,
     )  # fmt: skip
+    metrics: Auth = _setting(
+        "token", "COURIER_METRICS", _choice("token", "open"),
+        "token = Prometheus needs a token with the scope admin; open = everybody on the network may read /metrics", group=_ACCESS,
+    )  # fmt: skip
     token: str | None = _setting(
         None, "COURIER_TOKEN", _secret, "a token that may do everything; 16 characters or more", group=_ACCESS, secret=True
     )

@@ -47,3 +47,5 @@ INGRESS = Caller(name="ingress", kind="ingress", scopes=EVERY_SCOPE)
 """A person whom Home Assistant has let in."""
 OPEN = Caller(name="open", kind="open", scopes=EVERY_SCOPE)
 """Anybody on the network, where the owner wants it so; drop-in routes only."""
+PROMETHEUS = Caller(name="open", kind="open", scopes=frozenset())
+"""Anybody on the network, where the owner lets everybody read the metrics; those only."""

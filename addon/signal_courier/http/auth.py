@@ -20,7 +20,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from aiohttp import HttpVersion11, web
 from multidict import istr
 
-from signal_courier.access.caller import INGRESS, LOOPBACK, OPEN, Caller
+from signal_courier.access.caller import INGRESS, LOOPBACK, OPEN, PROMETHEUS, Caller
 from signal_courier.access.reach import Reach
 from signal_courier.access.throttle import BURST, Throttle
 from signal_courier.access.tokens import LONGEST, PREFIX, Tokens
@@ -38,6 +38,7 @@ _QR_CODE = "/api/v1/devices/qr-code?"
 """A WebSocket that the gateway's clients cannot give a header to; its address is good for nothing else and in no log."""
 _ABSOLUTE = re.compile(r"https?://([^/?#]*)(.*)", re.IGNORECASE | re.DOTALL)
 """A request target that names the host too: the host, and the rest."""
+_METRICS = "/metrics"
 _OPEN_PREFIXES = ("/v1/", "/v2/", "/swagger", "/docs", "/openapi.json")
 """What `COURIER_AUTH=open` opens: the drop-in routes and their documentation."""
 # Names of headers, folded once: looking them up in a request costs half.
@@ -118,6 +119,7 @@ class Gate:
         self._tokens = tokens
         self._throttle = Throttle()
         self._open = settings.auth == "open"
+        self._metrics_open = settings.metrics == "open"
         self._trust_loopback = settings.trust_loopback
         self._ingress_peer = settings.ingress_peer
         self._origins = frozenset(settings.cors_origins)
@@ -209,6 +211,8 @@ class Gate:
             return LOOPBACK
         if self._open and _is_open(target):
             return OPEN
+        if self._metrics_open and target.partition("?")[0] == _METRICS:
+            return PROMETHEUS
         return None
 
     def _is_direct(self, request: web.BaseRequest) -> bool:
@@ -241,11 +245,12 @@ class Gate:
 
     # --- what ----------------------------------------------------------------------------------------------------------------
 
-    @staticmethod
-    def check(caller: Caller, match: Match) -> None:
+    def check(self, caller: Caller, match: Match) -> None:
         """Whether the caller may use a route, for the account in its path. Raises `NotAllowed`."""
         route = match.route
-        if caller is OPEN and not _is_open(route.path):  # `identify` saw to it by the request's spelling, this by the route's
+        if self._metrics_open and route.path == _METRICS:
+            return
+        if caller is PROMETHEUS or (caller is OPEN and not _is_open(route.path)):  # by the route's spelling; `identify` by the request's
             raise Unauthorized
         if route.scope is not None and route.scope not in caller.scopes:
             raise NotAllowed

@@ -342,6 +342,21 @@ async def test_open_serves_the_drop_in_routes_to_everybody_and_the_rest_to_token
         assert (await service.get("/api/v2/tokens", Authorization=f"Bearer {await token(service)}")).status == 200
 
 
+async def test_metrics_are_for_administrators_unless_a_setting_opens_them_and_nothing_else(tmp_path: Path) -> None:
+    async with simulated(tmp_path / "closed", trust_loopback=False) as service:
+        assert (await service.get("/metrics")).status == 401
+        assert (await service.get("/metrics", **{"X-Api-Key": await token(service, Scope.RECEIVE)})).status == 403
+        assert (await service.get("/metrics", **{"X-Api-Key": await token(service)})).status == 200
+    async with simulated(tmp_path / "open", trust_loopback=False, metrics="open") as service:
+        assert (await service.get("/metrics")).status == 200
+        assert (await service.get("/metrics?name=x")).status == 200
+        assert (await service.get("/metrics", **{"X-Api-Key": await token(service, Scope.SEND)})).status == 200
+        for path in ("/metrics/", "//metrics", "/metrics/../v1/about", "/v1/about", "/api/v2/status", "/api/v2/tokens", "/metrics%2f"):
+            assert (await service.get(path)).status == 401, path
+        assert (await service.request("POST", "/metrics")).status == 404
+        assert (await service.get("/metrics", **{"X-Api-Key": "sgc_" + "A" * 43})).status == 401
+
+
 async def test_the_ingress_listener_serves_its_peer_alone(tmp_path: Path) -> None:
     async with simulated(tmp_path / "a", ingress_port=0, ingress_peer="127.0.0.1", trust_loopback=False) as service:
         port = service.courier.server.ingress_port
