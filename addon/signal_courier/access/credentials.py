@@ -18,11 +18,10 @@ import msgspec
 
 from signal_courier.access.caller import Caller
 from signal_courier.access.scopes import Scope
-from signal_courier.access.tokens import NewToken, Token, Tokens, now_ms
+from signal_courier.access.tokens import GATEWAY_PREFIX, NewToken, Token, Tokens, now_ms
 from signal_courier.model.errors import InvalidValue, MissingThing
 from signal_courier.store.credentials import CredentialRow, CredentialTable, GatewayTokenRow
 
-TOKEN_PREFIX: Final = "mt_"  # noqa: S105  # what tokens of the gateway begin with
 SUPER_ADMIN: Final = "admin"
 EVERYTHING: Final = "*"
 SCOPES: Final = (
@@ -244,7 +243,7 @@ class Credentials:
                 accounts=None if is_host else [],
                 expires_at=expires_at,
             )
-            token, secret = await self._tokens.create(new, TOKEN_PREFIX)
+            token, secret = await self._tokens.create(new, GATEWAY_PREFIX)
             identity = host if use_host and host is not None else secrets.token_hex(8)
             row = GatewayTokenRow(0, token.id, by.client_id, identity, is_host, is_admin, now_ms())
             row = row._replace(number=await self._table.add_token(row))

@@ -29,6 +29,9 @@ _LOGGER = logging.getLogger(__name__)
 
 PREFIX = "sgc_"
 """Begins every token, so that people and secret scanners know one."""
+GATEWAY_PREFIX = "mt_"
+"""Begins those that the gateway makes, as its contract wants it."""
+PREFIXES = (PREFIX, GATEWAY_PREFIX)
 LONGEST = 512
 """Characters beyond which nothing is a token."""
 _SECRET_BYTES = 32

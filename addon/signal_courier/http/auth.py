@@ -3,7 +3,8 @@
 A token counts wherever it comes from: in the path (`/t/<token>/…`), as Bearer, as the password of Basic, as `X-Api-Key`; never in a query
 string, which ends up in logs and histories. Whoever shows one is judged by it, also on this machine. Without one a program on this machine
 is trusted, and Home Assistant's ingress on its own listener. Everybody else is refused. Credentials of somebody else's (many clients are
-set up to send a user and a password, which upstream never looked at) mean nothing where no token is needed, and are wrong elsewhere.
+set up to send a user and a password, which upstream never looked at) mean nothing on the drop-in routes where no token is needed, and are
+wrong elsewhere.
 """
 
 import base64
@@ -23,7 +24,7 @@ from multidict import istr
 from signal_courier.access.caller import INGRESS, LOOPBACK, OPEN, PROMETHEUS, Caller
 from signal_courier.access.reach import Reach
 from signal_courier.access.throttle import BURST, Throttle
-from signal_courier.access.tokens import LONGEST, PREFIX, Tokens
+from signal_courier.access.tokens import LONGEST, PREFIXES, Tokens
 from signal_courier.http.call import decode_again
 from signal_courier.http.problems import Forbidden, NotAllowed, Throttled, Unauthorized
 from signal_courier.http.routing import ACCOUNT_PARAMETERS, Match, Route
@@ -191,7 +192,7 @@ class Gate:
         token = path_token if path_token is not None else token_in(request.headers)
         if token and len(token) <= LONGEST and await self._tokens.refresh() and (caller := self._tokens.find(token)) is not None:
             return caller
-        if path_token is None and token is not None and not token.startswith(PREFIX):
+        if path_token is None and token is not None and not token.startswith(PREFIXES) and _is_open(target):
             trusted = self._without_token(request, target)
             if trusted is not None:
                 return trusted

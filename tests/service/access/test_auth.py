@@ -10,6 +10,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from signal_courier.access import throttle
 from signal_courier.access.caller import EVERY_SCOPE, Caller
 from signal_courier.access.scopes import Scope
 from signal_courier.access.tokens import new_token
@@ -82,6 +83,17 @@ async def test_whoever_shows_a_token_is_judged_by_it_on_this_machine_too(tmp_pat
         assert (await service.get("/v1/about", Authorization=basic("user", "of somebody else's"))).status == 200
         secret = await token(service, Scope.SEND)
         assert (await service.get("/v1/accounts", Authorization=f"Bearer {secret}")).status == 403
+
+
+async def test_wrong_credentials_are_excused_on_the_drop_in_routes_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A gateway's client that has lost its rights must not become a program of this machine, which may do everything."""
+    monkeypatch.setattr(throttle, "BURST", 10**9)
+    async with simulated(tmp_path) as service:
+        for path in ("/api/v2/status", "/api/v1/devices", "/api/v1/credentials", "/api/v1/check", "/metrics"):
+            assert (await service.get(path)).status == 200
+            for header in (basic("user", "of somebody else's"), "Bearer wrong", "Bearer mt_" + "A" * 43, "Digest x"):
+                assert (await service.get(path, Authorization=header)).status in (401, 403), (path, header)
+        assert (await service.get("/v1/about", Authorization="Bearer mt_" + "A" * 43)).status == 401, "as when it has expired"
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,8 @@ from typing import Final
 import msgspec
 from aiohttp import web
 
-from signal_courier.access.credentials import TOKEN_PREFIX, Denied, Taken
+from signal_courier.access.credentials import Denied, Taken
+from signal_courier.access.tokens import GATEWAY_PREFIX
 from signal_courier.http import problems
 from signal_courier.http.answers import json_answer
 from signal_courier.http.problems import NotAllowed, Throttled, Unauthorized, UndecodableBody, refusal_headers
@@ -74,6 +75,6 @@ def _unauthorized(request: web.BaseRequest, token: str | None) -> tuple[str, int
         return "invalid credentials", 401
     if token is None and kind.lower() != "bearer":
         return "unsupported authorization scheme", 401
-    if (token if token is not None else shown.strip()).startswith(TOKEN_PREFIX):
+    if (token if token is not None else shown.strip()).startswith(GATEWAY_PREFIX):
         return "invalid or expired token", 403
     return "invalid token format", 401

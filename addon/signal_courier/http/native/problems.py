@@ -227,7 +227,7 @@ def problem_of(error: Exception, account: str | None = None) -> ProblemDetails:
             return problem("internal")
 
 
-_FIELD: Final = re.compile(r"at `\$\.([A-Za-z0-9_]+)|missing required field `([A-Za-z0-9_]+)`$")
+_FIELD: Final = re.compile(r"at `\$\.([^`]+)`|missing required field `([A-Za-z0-9_]+)`$")
 """In what is wrong with a body: the member of it that is meant."""
 
 

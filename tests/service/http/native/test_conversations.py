@@ -85,7 +85,7 @@ async def test_a_group_lives(demo: Service) -> None:
 @pytest.mark.parametrize(
     ("method", "path", "body", "status", "field"),
     [
-        ("POST", "groups", {"account": ACCOUNT}, 400, None),
+        ("POST", "groups", {"account": ACCOUNT}, 400, "name"),
         ("POST", "groups", {"account": ACCOUNT, "name": "x", "members": ["!"]}, 400, "members"),
         ("PATCH", f"groups/+4915100000011?{AS}", {}, 400, "group"),
         ("PATCH", f"groups/nonsense?{AS}", {}, 400, "group"),

@@ -87,8 +87,8 @@ async def test_what_a_person_must_act_on_has_a_type_of_its_own(demo: Service, nu
         ),
         ({"recipients": [cast.ECHO], "text": "x", "quote": {"timestamp": T, "author": GROUP}}, "quote.author"),
         ({"recipients": [cast.ECHO], "text": "x", "preview": {"url": "https://e.org", "title": "T"}}, "preview"),
-        ({"recipients": [], "text": "x"}, None),
-        ({"recipients": [cast.ECHO], "text": "x", "styles": [{"start": -1, "length": 1, "style": "BOLD"}]}, None),
+        ({"recipients": [], "text": "x"}, "recipients"),
+        ({"recipients": [cast.ECHO], "text": "x", "styles": [{"start": -1, "length": 1, "style": "BOLD"}]}, "styles[0].start"),
     ],
 )
 async def test_a_message_that_cannot_be_names_what_is_wrong(demo: Service, body: dict, field: str | None) -> None:
