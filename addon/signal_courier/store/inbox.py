@@ -31,7 +31,7 @@ class NewEnvelope(NamedTuple):
     frame: bytes
     """The exact bytes of `{"envelope": …, "account": …}`."""
     conversation: str | None = None
-    """As in `engine.places.Place`, as the next two: where it stands in a conversation's history."""
+    """As in `engine.reports.places.Place`, as the next two: where it stands in a conversation's history."""
     target: int | None = None
     own: bool = False
 

@@ -1,6 +1,6 @@
 """The frames in which signal-cli reports what it received, as types: its record classes `Json*.java`, 0.13.19 to 0.14.6.
 
-Whatever is missing has a default; `engine.envelopes` makes events of them.
+Whatever is missing has a default; `engine.reports.envelopes` makes events of them.
 """
 
 import msgspec

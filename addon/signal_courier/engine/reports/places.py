@@ -1,6 +1,6 @@
 """Where a received frame belongs, at a glance: told while it is stored, so that the history of a conversation is found at once.
 
-Only what history needs is decoded, some microseconds a frame; `engine.envelopes` makes the event of it when somebody wants that.
+Only what history needs is decoded, some microseconds a frame; `engine.reports.envelopes` makes the event of it when somebody wants that.
 """
 
 from collections.abc import Sequence
