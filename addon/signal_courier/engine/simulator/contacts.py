@@ -110,7 +110,7 @@ def update_contact(network: Network, account: Account, params: UpdateContact) ->
 @single("removeContact", RemoveContact)
 def remove_contact(network: Network, account: Account, params: RemoveContact) -> Json:
     """Hide a person, forget everything about one, or only the name."""
-    person = network.known(account, params.recipient)
+    person = network.recipient(account, params.recipient)
     if params.hide:
         network.contact(account, person).hidden = True
     elif params.forget:
@@ -139,8 +139,12 @@ def user_status(network: Network, account: Account, params: UserStatus) -> Json:
     """Who is registered."""
     made: list[dict[str, Json]] = []
     for text in params.recipient:
-        person = network.recipient(account, text)
         row: dict[str, Json] = {"recipient": text}
+        try:
+            person = network.recipient(account, text)
+        except Refusal:  # whatever it may be, it is not registered
+            made.append(row | {"uuid": None, "isRegistered": False})
+            continue
         if person.number is not None:
             row["number"] = person.number
         found = person.registered and bool(person.uuid)

@@ -187,6 +187,7 @@ def _changes(network: Network, account: Account, group: Group, params: UpdateGro
             ("ban", params.ban), ("unban", params.unban),
         )
     }  # fmt: skip
+    people["remove"] = [uuid for uuid in people["remove"] if uuid != account.uuid]  # who wants to leave, quits
     avatar = _picture(params.avatar) if params.avatar is not None else None
     details = params.name is not None or params.description is not None or avatar is not None
     _check_rights(account, group, params, details=details)

@@ -128,8 +128,7 @@ async def send_message(network: Network, account: Account, params: Send) -> Json
     """Send a message, or a new text for an earlier one."""
     to = audience(network, account, params)
     if params.end_session:
-        send(network, account, to, data_content(None, dict))
-        return {}
+        return send(network, account, to, data_content(None, dict))
     text = params.message or ""
     parts: dict[str, Json] = {
         "sticker": _sticker(network, account, params.sticker),

@@ -1,8 +1,6 @@
 """The Signal network: its clock, its people, and the way of an envelope from one to another."""
 
 import asyncio
-import base64
-import binascii
 import heapq
 import math
 import re
@@ -22,6 +20,9 @@ from signal_courier.engine.simulator.refusals import user_error
 from signal_courier.engine.simulator.state import Account, Call, Contact, Group, Identity, Person, Trust, World, load, save
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_NO_DIGIT = re.compile(rb"[^A-Za-z0-9+/]")
+_GROUP_ID_SIZES = (16, 32)
+"""Bytes of a group's id: of the old groups, and of today's."""
 _GONE = "The simulator has stopped"
 _SAVE_DELAY = 0.2
 """Seconds that changes are collected before they are written."""
@@ -312,18 +313,30 @@ def checked_group_id(group_id: str) -> str:
     """The id itself.
 
     Raises:
-        Refusal: it is not base64.
+        Refusal: it is not the base64 of a group's id, as Java reads that.
     """
-    illegal = re.search(r"[^A-Za-z0-9+/=]", group_id)
-    reason = f"Illegal base64 character {ord(illegal[0]):x}" if illegal else None
-    if reason is None:
-        try:
-            base64.b64decode(group_id, validate=True)
-        except binascii.Error:
-            reason = "Last unit does not have enough valid bits"
+    reason, size = _decoded(group_id.encode("latin-1", "replace"))
+    if reason is None and size not in _GROUP_ID_SIZES:
+        reason = f"Invalid group id of size {size}"
     if reason is not None:
         raise user_error(f'Invalid group id: Failed to decode groupId (must be base64) "{group_id}": {reason}')
     return group_id
+
+
+def _decoded(text: bytes) -> tuple[str | None, int]:
+    """What Java's decoder has against it, and of how many bytes it is. Padding may be missing, but not be wrong."""
+    if len(text) == 1:
+        return "Input byte[] should at least have 2 bytes for base64 bytes", 0
+    digits = text.rstrip(b"=")
+    if illegal := _NO_DIGIT.search(digits):
+        [byte] = illegal[0]
+        return f"Illegal base64 character {byte - 256 if byte > 127 else byte:x}", 0
+    padding, left = len(text) - len(digits), len(digits) % 4
+    if left == 1:
+        return "Input byte array has wrong 4-byte ending unit" if padding else "Last unit does not have enough valid bits", 0
+    if padding and padding != (4 - left) % 4:
+        return "Input byte array has wrong 4-byte ending unit", 0
+    return None, len(digits) * 3 // 4
 
 
 def _group_of(content: Mapping[str, Json]) -> Json:
