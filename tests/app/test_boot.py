@@ -19,7 +19,7 @@ from tests.app.standin.supervisor import Supervisor
 from tests.fakes.listener import frame_of
 from tests.fakes.signal_cli import write_account
 
-pytestmark = [pytest.mark.timeout(120), pytest.mark.usefixtures("stage")]
+pytestmark = [pytest.mark.timeout(240), pytest.mark.usefixtures("stage")]
 
 ANN = "+4915100000001"
 BOB = "+4915100000011"
@@ -59,7 +59,7 @@ class House:
         ):
             yield container
 
-    async def discovered(self, container: Container, within: float = 20) -> Mapping[str, Any]:
+    async def discovered(self, container: Container, within: float = 60) -> Mapping[str, Any]:
         """What Home Assistant is told, once it is."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(within):
@@ -89,7 +89,7 @@ def test_it_boots_answers_and_tells_home_assistant(house: House) -> None:
             token = container.token(house.data)
             assert found == {"host": HOSTNAME, "port": 8080, "token": token}
             print(f"\nfrom start to discovery: {seconds:.2f} s")
-            assert seconds < 6
+            assert seconds < 15
             about = await container.answers("/api/v2/status", 200, token=token)
             assert about.json()["engine"]["state"] in ("ready", "starting")
             assert (await container.answers("/v1/accounts", 200, token=token)).json() == [ANN]
@@ -103,7 +103,7 @@ def test_it_boots_answers_and_tells_home_assistant(house: House) -> None:
             code, seconds = await container.stop()
             print(f"from SIGTERM to the end: {seconds:.2f} s")
             assert code == 0, container.log
-            assert seconds < 5
+            assert seconds < 8  # Docker kills after 10
 
     inside(test)
 
@@ -190,7 +190,7 @@ def test_a_killed_service_ends_the_container_and_nothing_that_was_received_is_lo
                     assert await container.ended() == 137, container.log
                 else:
                     code, seconds = await container.stop()
-                    assert (code, seconds < 5) == (0, True), container.log
+                    assert (code, seconds < 8) == (0, True), container.log
         async with house.app() as container:
             token = container.token(house.data)
             await container.up()
@@ -217,7 +217,7 @@ def test_what_waits_to_be_sent_is_sent_after_a_restart(house: House) -> None:
             )
             assert asked.status == 202, asked
             code, seconds = await container.stop()
-            assert (code, seconds < 5) == (0, True), container.log
+            assert (code, seconds < 8) == (0, True), container.log
         behaviour.unlink()
         async with house.app() as container:
             await container.answers("/v1/accounts", 200, token=token)
@@ -319,7 +319,7 @@ def test_plain_docker_takes_the_volume_of_upstream_and_keeps_everything_in_it(ho
                 assert "Nothing outlives this container" not in container.log
                 assert {_owner(pid) for pid in container.processes() if _is_ours(pid)} == {1000}
                 code, seconds = await container.stop()
-                assert (code, seconds < 5) == (0, True), container.log
+                assert (code, seconds < 8) == (0, True), container.log
 
     inside(test)
 
@@ -394,7 +394,7 @@ def test_a_variable_that_is_no_user_is_refused(house: House) -> None:
     inside(test)
 
 
-async def _reach(condition: Callable[[], bool], within: float = 30) -> None:
+async def _reach(condition: Callable[[], bool], within: float = 60) -> None:
     async with asyncio.timeout(within):
         while not condition():  # noqa: ASYNC110 - files have no event
             await asyncio.sleep(0.01)

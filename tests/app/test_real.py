@@ -74,12 +74,12 @@ def test_the_real_signal_cli_is_ready_soon_small_when_idle_and_back_when_it_died
             killed = container.kill("org.asamk.signal.Main")
             begun = time.monotonic()
             while (again := container.pid("org.asamk.signal.Main")) in (None, killed):
-                assert time.monotonic() - begun < 20
+                assert time.monotonic() - begun < 60
                 await container.answers("/v1/health", 401)
             assert (await container.answers("/v1/accounts", 200, token=token)).json() == []
             print(f"killed, and ready again after {time.monotonic() - begun:.2f} s (process {again})")
             code, seconds = await container.stop()
             print(f"stopped in {seconds:.2f} s")
-            assert (code, seconds < 5) == (0, True), container.log
+            assert (code, seconds < 8) == (0, True), container.log
 
     inside(test)

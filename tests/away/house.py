@@ -83,7 +83,7 @@ class House:
 
     async def _options(self, entry_id: str) -> dict[str, object]:
         """The dialog of the options, once the account is loaded: it is loaded anew when a conversation was added."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(90):
             while True:
                 flow: dict[str, object] = await self.home.call("POST", "/api/config/config_entries/options/flow", {"handler": entry_id})
                 if flow["type"] == "form":
@@ -93,7 +93,7 @@ class House:
     async def _kept(self) -> None:
         """Waits until Home Assistant has written down what was set up, which it does a little later."""
         kept = self.home.folder / ".storage" / "core.config_entries"
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(120):
             while f'"late_after":{LATE_AFTER}' not in kept.read_text(encoding="utf-8").replace(" ", ""):  # noqa: ASYNC110  # another process writes it
                 await asyncio.sleep(0.1)
 

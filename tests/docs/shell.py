@@ -24,7 +24,7 @@ _ELSEWHERE: Final = re.compile(
 _ADDRESS: Final = re.compile(r"(?<![\w.])(?:localhost|127\.0\.0\.1):8080")
 TOKEN: Final = "0123456789abcdef"
 """What the service was started with."""
-_SECONDS: Final = 20
+_SECONDS: Final = 60
 _STREAM_SECONDS: Final = 2
 _LATEST: Final = {
     r"wh_0123456789abcdef": r"(wh_[0-9a-f]{16})",

@@ -15,7 +15,7 @@ from tests.docs.pages import ROOT, blocks
 from tests.docs.shell import Terminal, terminal
 from tests.live.browser import CHROMIUM, DESKTOP, running_browser
 
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240), pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")]
 
 _DOCS = ROOT / "addon" / "DOCS.md"
 

@@ -34,7 +34,7 @@ def _secret(answer: str | None) -> str:
     return found[1]
 
 
-def _eventually(look: object, seconds: float = 20) -> None:
+def _eventually(look: object, seconds: float = 60) -> None:
     """Ask until it is so."""
     deadline = time.monotonic() + seconds
     while not look():  # type: ignore[operator]  # a lambda of the tests below

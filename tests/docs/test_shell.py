@@ -11,7 +11,7 @@ import pytest
 from tests.docs.pages import PAGES, ROOT, blocks, commands, name_of
 from tests.docs.shell import Terminal, terminal
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
 _PROMISED: Final = {
     "README.md": ['"+4915100000001"', '"success":true', '"message":"Hello"'],
@@ -33,7 +33,7 @@ _PROMISED: Final = {
 
 
 _IN_SHELL: Final = sorted({name_of(block.page) for page in PAGES for block in blocks(page, "sh")})
-_PATIENCE: Final = 8.0
+_PATIENCE: Final = 60.0
 """Seconds within which the make-believe people have answered."""
 
 

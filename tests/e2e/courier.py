@@ -22,8 +22,8 @@ from tests.e2e.lab.person import Person, until_delivered
 from tests.e2e.lab.reports import Json, Reports
 from tests.fakes.sse import EventSource
 
-_START_SECONDS = 40
-_STOP_SECONDS = 6
+_START_SECONDS = 120
+_STOP_SECONDS = 20
 _CALL_SECONDS = 120
 _LISTENS = re.compile(rb"listens on (http://\S+)")
 
@@ -163,7 +163,7 @@ class House:
             return await self.call(method, f"/api/v2{path}", {"account": self.number, **body}, query=query)
         return await self.call(method, f"/api/v2{path}", body, query={"account": self.number, **query})
 
-    async def receives(self, wanted: Callable[[Json], bool], *, within: float = 20) -> Json:
+    async def receives(self, wanted: Callable[[Json], bool], *, within: float = 60) -> Json:
         """The first envelope that is wanted."""
         report = await self.inbox.take(lambda report: wanted(report["envelope"]), within=within)
         assert report["account"] == self.number
@@ -180,13 +180,13 @@ class House:
 
         await until_delivered(say, self.receives)
 
-    async def receives_data(self, wanted: Callable[[Json], bool], *, within: float = 20) -> Json:
+    async def receives_data(self, wanted: Callable[[Json], bool], *, within: float = 60) -> Json:
         """The first `dataMessage` that is wanted."""
         envelope = await self.receives(lambda envelope: wanted(envelope.get("dataMessage") or {}), within=within)
         message: Json = envelope["dataMessage"]
         return message
 
-    async def receives_text(self, text: str, *, within: float = 20) -> Json:
+    async def receives_text(self, text: str, *, within: float = 60) -> Json:
         """The `dataMessage` with this text."""
         return await self.receives_data(lambda message: message.get("message") == text, within=within)
 

@@ -116,7 +116,7 @@ def test_it_boots_as_the_app_with_the_real_signal_cli(image, tmp_path, capsys):
             memory = sum(container.memory().values()) // 1024
             code, seconds = await container.stop()
             assert code == 0, container.log
-            assert seconds < 5
+            assert seconds < 8  # Docker kills after 10
             with capsys.disabled():
                 print(
                     f"\nimage: answers after {http:.1f} s, signal-cli ready after {ready:.1f} s, {memory} MiB, stopped in {seconds:.1f} s"

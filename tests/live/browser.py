@@ -44,7 +44,7 @@ async def logged_in(browser: Browser, home: HomeAssistant, *, dark: bool = False
     )
     tokens = json.dumps(json.dumps(home.tokens))
     await context.add_init_script(f"localStorage.setItem('hassTokens', {tokens})")
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(60_000)
     try:
         yield await context.new_page()
     finally:
@@ -93,7 +93,7 @@ class Dialog:
 
     async def code(self) -> str:
         """What a phone reads from the QR code on the screen."""
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(60):
             while True:
                 if (read := qr_code(await self._page.screenshot())) is not None:
                     return read

@@ -13,7 +13,7 @@ import aiohttp
 from tests.live.processes import Program, free_port
 from tests.live.service import ROOT
 
-_START_SECONDS = 90
+_START_SECONDS = 240
 _COMPLAINTS = (b"Detected that custom integration", b"was still running after", b"Detected blocking call", b"deprecated")
 CONFIGURATION = """
 homeassistant:
@@ -57,7 +57,7 @@ class Socket:
                 assert answer["success"], f"{kind} {fields}: {answer['error']}"
                 return answer["result"]
 
-    async def event(self, *, within: float = 15) -> dict[str, Any]:
+    async def event(self, *, within: float = 60) -> dict[str, Any]:
         """The next event of a subscription."""
         async with asyncio.timeout(within):
             while True:
@@ -171,7 +171,7 @@ class HomeAssistant:
         """All states by entity id."""
         return {state["entity_id"]: state for state in await self.call("GET", "/api/states") if state["entity_id"].startswith(prefix)}
 
-    async def until(self, entity_id: str, wanted: str, *, within: float = 20) -> dict[str, Any]:
+    async def until(self, entity_id: str, wanted: str, *, within: float = 60) -> dict[str, Any]:
         """Waits until an entity has a state."""
         state: dict[str, Any] = {}
         try:
@@ -210,7 +210,7 @@ class HomeAssistant:
         assert step["type"] == "create_entry", step
         await self._until_more_than(known_before)
 
-    async def _until_more_than(self, before: Collection[str], *, within: float = 15) -> None:
+    async def _until_more_than(self, before: Collection[str], *, within: float = 60) -> None:
         """Waits until there are more notify entities, all of them available: the account is loaded again when a conversation was added."""
         async with asyncio.timeout(within):
             while True:

@@ -43,7 +43,7 @@ class Service:
     async def start(self) -> None:
         """Starts it and waits until it answers."""
         await self.program.start()
-        await self.program.says(rb"listens on http", within=20)
+        await self.program.says(rb"listens on http", within=60)
 
     async def stop(self) -> None:
         """Stops it."""
@@ -85,7 +85,7 @@ class Service:
             assert answer.ok, answer.status
             return await answer.read()
 
-    async def receives_file(self, account: str, number: int, *, within: float = 30) -> dict[str, Any]:
+    async def receives_file(self, account: str, number: int, *, within: float = 60) -> dict[str, Any]:
         """Waits until an account has received so many files; the last of them."""
         async with asyncio.timeout(within):
             while True:
@@ -94,7 +94,7 @@ class Service:
                     return dict(files[number - 1])
                 await asyncio.sleep(0.05)
 
-    async def receives(self, account: str, text: str, *, within: float = 20) -> dict[str, Any]:
+    async def receives(self, account: str, text: str, *, within: float = 60) -> dict[str, Any]:
         """Waits until an account has received a text."""
         after = "0"
         try:

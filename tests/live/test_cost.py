@@ -9,7 +9,7 @@ import pytest
 from tests.live.home_assistant import HomeAssistant
 from tests.live.service import HOME, SECOND, TOKEN, Service
 
-pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(300)]
 
 MESSAGES = 60
 

@@ -9,7 +9,7 @@ from tests.live.service import HOME, SECOND, TOKEN, Service
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="session"),
-    pytest.mark.timeout(120),
+    pytest.mark.timeout(300),
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here"),  # the accounts are set up with it
 ]
 
@@ -133,7 +133,7 @@ async def test_a_wrong_target_is_told_in_words(home: HomeAssistant) -> None:
 async def test_a_question_is_answered_and_the_automation_goes_on(home: HomeAssistant, service: Service) -> None:
     await home.add_conversation(await home.entry_of("Linked"), "Polly Vote (+4915100000012)")
     answer = await home.act(
-        "signal_courier.ask", entity_id="notify.polly_vote", question="Pizza or pasta?", options=["Pizza", "Pasta"], timeout={"seconds": 20}
+        "signal_courier.ask", entity_id="notify.polly_vote", question="Pizza or pasta?", options=["Pizza", "Pasta"], timeout={"seconds": 60}
     )
     assert (answer["answered"], answer["answer"], answer["index"], answer["who"]) == (True, "Pizza", 0, "Polly Vote")
 

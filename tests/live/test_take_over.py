@@ -10,7 +10,7 @@ import pytest
 from tests.live.home_assistant import HomeAssistant
 from tests.live.service import SECOND, TOKEN, Service
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(300)]
 
 ECHO = "+4915100000011"
 
@@ -35,7 +35,7 @@ notify:
     entry = flow["data_schema"][0]["default"]
     done = await home.call("POST", f"/api/repairs/issues/fix/{flow['flow_id']}", {"config_entry_id": entry})
     assert done["type"] == "create_entry"
-    async with asyncio.timeout(10):  # the account is loaded again
+    async with asyncio.timeout(60):  # the account is loaded again
         while await notified(home, service, title="Soon") != "Soon\nHello":  # noqa: ASYNC110  # only sending tells
             await asyncio.sleep(0.1)
     await home.restart()

@@ -13,7 +13,7 @@ from tests.live.home_assistant import HomeAssistant
 from tests.live.modem import tones
 from tests.live.service import HOME, SECOND, TOKEN, Service
 
-pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(300)]
 
 NOTES = [
     pytest.param("on", "note.aac", "audio/aac", ["-c:a", "aac", "-b:a", "32k", "-f", "adts"], id="Android"),

@@ -30,7 +30,7 @@ def test_setup_has_nothing_to_do_the_second_time() -> None:
     begin = time.monotonic()
     done = run("scripts/setup", PATH=os.environ["PATH"], HOME="")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-    assert time.monotonic() - begin < 5
+    assert time.monotonic() - begin < 20
 
 
 def test_setup_needs_neither_home_nor_locale_nor_a_place_to_stand() -> None:

@@ -23,7 +23,7 @@ ROOTFS = ROOT / "addon" / "rootfs"
 HOSTNAME = "local-signal-courier"
 _IMAGE = {"S6_KILL_GRACETIME": "500", "S6_BEHAVIOUR_IF_STAGE2_FAILS": "2", "S6_VERBOSITY": "1", "MALLOC_ARENA_MAX": "1"}
 """Variables that the image sets."""
-_STOP_SECONDS = 20
+_STOP_SECONDS = 60
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -109,7 +109,7 @@ class Container:
             )
         connector = aiohttp.TCPConnector(local_addr=(CORE, 0))
         try:
-            async with aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=20)) as session:
+            async with aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=60)) as session:
                 yield cls(process, log, session)
         finally:
             if process.returncode is None:
@@ -146,7 +146,7 @@ class Container:
         async with self._session.request(method, f"http://{APP}:{port}{path}", json=body, headers=headers) as answer:
             return Reply(answer.status, await answer.read())
 
-    async def answers(self, path: str, status: int, *, token: str | None = None, within: float = 30, port: int = 8080) -> Reply:
+    async def answers(self, path: str, status: int, *, token: str | None = None, within: float = 60, port: int = 8080) -> Reply:
         """Ask until the answer has this status."""
         last: object = None
         try:

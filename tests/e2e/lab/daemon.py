@@ -14,9 +14,9 @@ import msgspec
 
 from tests.e2e.lab.reports import Json, Reports
 
-_START_SECONDS = 40
+_START_SECONDS = 120
 _CALL_SECONDS = 120
-_STOP_SECONDS = 10
+_STOP_SECONDS = 30
 _LINE_LIMIT = 1 << 26
 
 

@@ -10,7 +10,7 @@ from tests.e2e.lab.distribution import Unavailable, ensure_signal_cli
 from tests.e2e.lab.laboratory import CACHE, Lab, running_lab
 from tests.e2e.lab.overlay import Prepared, prepare
 
-_SECONDS = 300
+_SECONDS = 600
 """Deadline of one test; the first one may have to download signal-cli."""
 
 

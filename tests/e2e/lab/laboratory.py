@@ -27,8 +27,8 @@ CACHE = ROOT / ".cache" / "lab"
 PEOPLE: Mapping[str, str] = {"Ann": "+4915100000101", "Ben": "+4915100000102", "Cleo": "+4915100000103"}
 """Who is on Signal beside the accounts under test."""
 
-_START_SECONDS = 30
-_STOP_SECONDS = 10
+_START_SECONDS = 120
+_STOP_SECONDS = 30
 
 
 @dataclass(slots=True)

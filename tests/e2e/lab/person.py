@@ -10,7 +10,7 @@ from tests.e2e.lab.daemon import CallFailed, Daemon
 from tests.e2e.lab.reports import Json
 
 _CODE = "123456"
-_ATTEMPTS = 6
+_ATTEMPTS = 15
 """How often a first message is tried."""
 _PATIENCE = 4
 """Seconds to wait for its receipt."""
@@ -80,7 +80,7 @@ class Person:
         await self.call("subscribeReceive")  # for this account alone: the others are subscribed, and would report everything twice
         await self.call("updateProfile", givenName=self.name)
 
-    async def receives(self, wanted: Callable[[Json], bool], *, within: float = 20) -> Json:
+    async def receives(self, wanted: Callable[[Json], bool], *, within: float = 60) -> Json:
         """The first envelope to this account that is wanted; messages received while it waits are kept.
 
         Raises:
@@ -107,13 +107,13 @@ class Person:
 
         await until_delivered(say, self.receives)
 
-    async def receives_data(self, wanted: Callable[[Json], bool], *, within: float = 20) -> Json:
+    async def receives_data(self, wanted: Callable[[Json], bool], *, within: float = 60) -> Json:
         """The first `dataMessage` that is wanted."""
         envelope = await self.receives(lambda envelope: wanted(envelope.get("dataMessage") or {}), within=within)
         message: Json = envelope["dataMessage"]
         return message
 
-    async def receives_text(self, text: str, *, within: float = 20) -> Json:
+    async def receives_text(self, text: str, *, within: float = 60) -> Json:
         """The `dataMessage` with this text."""
         return await self.receives_data(lambda message: message.get("message") == text, within=within)
 

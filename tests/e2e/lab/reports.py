@@ -23,7 +23,7 @@ class Reports:
         self._kept.append(report)
         self._news.set()
 
-    async def take(self, wanted: Callable[[Json], bool], *, within: float = 20) -> Json:
+    async def take(self, wanted: Callable[[Json], bool], *, within: float = 60) -> Json:
         """The first report that is wanted, among those kept and those to come (within so many seconds).
 
         Raises:
@@ -48,7 +48,7 @@ class Reports:
 
     async def ended(self) -> None:
         """Waits until nothing more will come."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await self._ended.wait()
 
     def take_all(self) -> list[Json]:

@@ -98,10 +98,10 @@ async def test_what_signal_refuses_is_told_in_its_words(act: Act, whom, key):
 
 
 @pytest.mark.parametrize(("whom", "key"), [(LIMITED, "parked_captcha"), (NEWKEY, "parked_identity")])
-async def test_what_signal_refuses_later_is_told_too(act: Act, courier, hass: HomeAssistant, whom, key):
+async def test_what_signal_refuses_later_is_told_too(act: Act, courier, client, hass: HomeAssistant, whom, key):
     await courier.run_signal_cli(False)
     asking = hass.async_create_task(act("send_poll", conversation=whom, question="Tea?", options=["Yes", "No"]))
-    await asyncio.sleep(0.2)  # it is with the service by then
+    await wait_until(lambda: client.messages.outbox(open_only=True))
     await courier.run_signal_cli(True)
     with pytest.raises(HomeAssistantError) as error:
         await asking

@@ -189,7 +189,7 @@ async def test_no_network_for_the_whole_deadline_ends_as_expired(world: World) -
     assert [end.state for end in ends] == ["expired"] * 5
     assert ends[0].recipients[0].reason == "network"
     assert ends[0].attempts > 3
-    assert 1.9 < lasted < 4
+    assert 1.9 < lasted < 10
     assert await outbox.list(open_only=True) == []
 
 
@@ -522,7 +522,7 @@ async def test_the_pace_of_an_account_is_kept(world: World) -> None:
     for number in range(5):
         status = await outbox.submit(ANN, people(BEN), Message(text=str(number)))
     assert (await outbox.waiting.for_end(status.id, 10)).state == "sent"
-    assert 1.3 < asyncio.get_running_loop().time() - begun < 4
+    assert 1.3 < asyncio.get_running_loop().time() - begun < 10
     assert signal.texts() == ["0", "1", "2", "3", "4"]
 
 
