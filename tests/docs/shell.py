@@ -1,5 +1,6 @@
 """A person's terminal: the service with the simulator in one window, pasted commands in the other."""
 
+import contextlib
 import json
 import os
 import re
@@ -98,6 +99,8 @@ class Terminal:
     port: int
     receiver: Receiver
     said: list[str] = field(default_factory=list)
+    meanwhile: str | None = None
+    """A command that somebody else runs while a stream is looked at."""
     _assigned: list[str] = field(default_factory=list)
 
     @property
@@ -124,14 +127,15 @@ class Terminal:
         streams = "curl -N" in given
         script = "\n".join(["set -eo pipefail", *self._assigned, given])
         try:
-            done = subprocess.run(
-                ["bash", "-c", script],
-                cwd=self.folder,
-                env=environment,
-                capture_output=True,
-                timeout=_STREAM_SECONDS if streams else _SECONDS,
-                check=False,
-            )
+            with self._going_on() if streams else contextlib.nullcontext():
+                done = subprocess.run(
+                    ["bash", "-c", script],
+                    cwd=self.folder,
+                    env=environment,
+                    capture_output=True,
+                    timeout=_STREAM_SECONDS if streams else _SECONDS,
+                    check=False,
+                )
         except subprocess.TimeoutExpired as stopped:
             assert streams, f"{command}\ndoes not end"
             output = (stopped.stdout or b"").decode()
@@ -149,6 +153,23 @@ class Terminal:
             self._assigned.append(given)
         self.said.append(output)
         return output
+
+    @contextmanager
+    def _going_on(self) -> Iterator[None]:
+        """While this lasts, `meanwhile` happens again and again."""
+        over = threading.Event()
+
+        def go_on() -> None:
+            while self.meanwhile is not None and not over.wait(0.3):
+                subprocess.run(["bash", "-c", self._filled_in(self.meanwhile)], env=self.environment, capture_output=True, check=False)
+
+        thread = threading.Thread(target=go_on)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
 
     def _filled_in(self, command: str) -> str:
         """The command with this run's addresses, and what earlier answers told."""

@@ -53,9 +53,10 @@ def _prepare(page: str, here: Terminal) -> None:
         case "docs/docker.md":
             here.paste("signal-courier token create admin --scope admin")
         case "docs/events.md":
-            here.paste(
+            here.meanwhile = (
                 """curl localhost:8080/v2/send -d '{"number": "+4915100000002", "recipients": ["+4915100000001"], "message": "Hello"}'"""
             )
+            here.paste(here.meanwhile)
         case "docs/migrate-from-bbernhard.md":
             old = here.folder / "signal-cli-config" / "data"
             old.mkdir(parents=True)

@@ -206,13 +206,19 @@ class Journal:
 async def kept(connection: int, journal: Journal) -> AsyncIterator[None]:
     """While this lasts, a process of its own stands by to read on from the file descriptor `connection` should we be killed."""
     try:
-        keeper = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-I", "-S", str(_KEEPER), str(connection), str(journal.path)),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.DEVNULL,
-            pass_fds=(connection,),
-            start_new_session=True,  # what ends us must not end it
-        )
+        lock = os.open(journal.path, os.O_RDWR | os.O_CLOEXEC)
+        try:
+            with contextlib.suppress(BlockingIOError):  # an earlier one has not ended yet
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            keeper = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-I", "-S", str(_KEEPER), str(connection), str(lock), str(journal.path)),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.DEVNULL,
+                pass_fds=(connection, lock),
+                start_new_session=True,  # what ends us must not end it
+            )
+        finally:
+            os.close(lock)  # the keeper's copy keeps the lock
     except OSError as error:
         _log.warning("Nobody stands by to keep what signal-cli reports while we are killed: %s", error)
         yield

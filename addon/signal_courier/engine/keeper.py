@@ -1,4 +1,6 @@
-"""Stand by with a second handle of the service's connection to signal-cli: `python keeper.py FD JOURNAL`.
+"""Stand by with a second handle of the service's connection to signal-cli: `python keeper.py FD JOURNAL_FD JOURNAL`.
+
+The journal comes open and locked, so that the next service waits for us even where this one is killed before we have begun.
 
 A byte on standard input means that the service has no more need of us. Its end without one means that the service was killed: then what
 signal-cli has written, and still writes until it has ended too, is read from the connection and appended to the journal.
@@ -23,11 +25,10 @@ _RESERVE_SUFFIX = ".reserve"
 
 def main(arguments: list[str]) -> None:
     """Wait, and read on if need be."""
-    connection, path = int(arguments[0]), arguments[1]
+    connection, journal, path = int(arguments[0]), int(arguments[1]), arguments[2]
     for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(ignored, signal.SIG_IGN)
-    journal = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-    fcntl.flock(journal, fcntl.LOCK_EX)
+    fcntl.flock(journal, fcntl.LOCK_EX)  # ours already, unless an even earlier keeper has not ended yet
     if os.read(0, 1):
         return
     _hang_up(connection)

@@ -212,20 +212,34 @@ async def test_the_keeper_takes_nothing_while_the_service_lives_and_ends_with_th
     assert reopened(path) == LINES[:1]
 
 
+async def test_a_keeper_that_has_not_begun_when_the_service_is_killed_is_waited_for_too(tmp_path: Path, path: Path) -> None:
+    slow = tmp_path / "python"
+    slow.write_text(f'#!/bin/sh\nsleep 0.5\nexec "{sys.executable}" "$@"\n')
+    slow.chmod(0o755)
+    filled(path, LINES[:1])
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        service = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-c", _SERVICE, str(ours.fileno()), str(path), str(slow)),
+            pass_fds=(ours.fileno(),),
+            stdout=asyncio.subprocess.PIPE,
+        )
+        assert service.stdout is not None
+        await asyncio.wait_for(service.stdout.readline(), 30)
+        service.kill()
+        await service.wait()
+        theirs.sendall(LINES[1] + b"\n")
+        theirs.shutdown(socket.SHUT_RDWR)
+        assert await asyncio.to_thread(reopened, path) == LINES[:2]
+
+
 _SERVICE = """
-import asyncio, fcntl, sys
+import asyncio, sys
 from pathlib import Path
 from signal_courier.engine.journal import Journal, kept
 async def main():
+    sys.executable = sys.argv[3] if sys.argv[3:] else sys.executable
     async with kept(int(sys.argv[1]), Journal(Path(sys.argv[2]))):
-        with open(sys.argv[2]) as file:
-            while True:  # until the keeper holds it
-                try:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError:
-                    break
-                fcntl.flock(file, fcntl.LOCK_UN)
-                await asyncio.sleep(0.01)
         print("kept", flush=True)
         await asyncio.sleep(60)
 asyncio.run(main())

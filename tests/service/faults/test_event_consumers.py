@@ -188,22 +188,20 @@ async def test_a_million_events_cost_neither_start_nor_memory_nor_time(tmp_path:
     await asyncio.to_thread(_fill, tmp_path / "data" / "courier.db", count)
     async with FakeDaemon(accounts=[ANN]) as daemon, aiohttp.ClientSession() as session:
         await daemon.listen_unix(tmp_path / "d.sock")
-        started = time.perf_counter()
-        async with Service.running(tmp_path / "other", tmp_path / "d.sock"):
-            empty = time.perf_counter() - started
-        started = time.perf_counter()
+        async with Service.running(tmp_path / "other", tmp_path / "d.sock") as service:
+            empty = service.worked()
         async with Service.running(tmp_path, tmp_path / "d.sock") as service:
-            full = time.perf_counter() - started
+            full = service.worked()
             base = f"http://127.0.0.1:{service.port}/api/v2/events"
             before = service.resident()
             replays: list[float] = []
             for back in (10_000, 20_000):  # another part each time, so that nothing is there already
-                started = time.perf_counter()
+                started = service.worked()
                 async with session.get(f"{base}?types=message&after={count - back}") as answer:
                     got = 0
                     while got < 10_000:
                         got += (await answer.content.readany()).count(b"event: message")
-                replays.append(time.perf_counter() - started)
+                replays.append(service.worked() - started)
             replay = min(replays)
             async with session.get(f"{base}?types=message&after={count - 100_000}") as answer:
                 got = 0
@@ -211,7 +209,7 @@ async def test_a_million_events_cost_neither_start_nor_memory_nor_time(tmp_path:
                     got += (await answer.content.readany()).count(b"event: message")
             grown = service.resident() - before
     print(
-        f"1 000 000 stored events: start {full:.2f} s (empty: {empty:.2f} s), 10 000 replayed in {replay:.2f} s, "
+        f"1 000 000 stored events, in the processor's time: start {full:.2f} s (empty: {empty:.2f} s), 10 000 replayed in {replay:.2f} s, "
         f"memory grew by {grown} MiB over 120 000"
     )
     assert full - empty < 1
