@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Sequence
 
 from signal_courier.http.native import (
+    account_devices,
+    account_settings,
     accounts,
     attachments,
     audit,
@@ -34,6 +36,8 @@ TABLES: Sequence[Iterable[Route]] = (
     links.routes,
     registrations.routes,
     accounts.routes,
+    account_settings.routes,
+    account_devices.routes,
     conversations.routes,
     messages.routes,
     history.routes,
