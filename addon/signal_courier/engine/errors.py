@@ -5,7 +5,7 @@ NETWORK_FAILURE, -3 with a text, or -32603 with an IOException), so the text and
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Final
 
 import msgspec
@@ -244,11 +244,6 @@ def name_of(error: EngineError) -> int | None:
         return None
 
 
-def failed_results(results: Iterable[SendResult]) -> list[SendResult]:
-    """Those recipients that the message did not reach."""
-    return [result for result in results if result.type != "SUCCESS"]
-
-
 def lost_answer[E: EngineError](error: E) -> E:
     """The same error, marked as one after which nobody knows whether signal-cli did what was asked."""
     error.uncertain = True
@@ -258,16 +253,3 @@ def lost_answer[E: EngineError](error: E) -> E:
 def needs_version(what: str, since: str, running: str | None) -> Unsupported:
     """The refusal of something that only later versions of signal-cli can."""
     return Unsupported(f"{what} needs signal-cli {since} or later, this is {running or 'an unknown version'}")
-
-
-ERROR_CODES: Mapping[int, type[EngineError]] = {
-    -1: Rejected,
-    -3: NetworkTrouble,
-    -4: UntrustedIdentity,
-    -5: RateLimited,
-    -6: CaptchaRejected,
-    -32601: Unsupported,
-    -32602: AccountUnknown,
-    -32603: EngineFault,
-}
-"""What each code means where text and partial results say no more; for documentation and tests."""

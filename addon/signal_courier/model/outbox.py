@@ -4,7 +4,7 @@ A message is named by its id (`msg_…`) from the moment it was taken; its times
 """
 
 import enum
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -46,14 +46,6 @@ class DeliveryState(enum.StrEnum):
 
 _OPEN: Final = frozenset({DeliveryState.QUEUED, DeliveryState.SENDING, DeliveryState.PARKED})
 _REACHED: Final = frozenset({DeliveryState.SENT, DeliveryState.DELIVERED, DeliveryState.READ})
-
-RANK: Final[Mapping[DeliveryState, int]] = {
-    DeliveryState.UNKNOWN: 0,
-    DeliveryState.SENT: 1,
-    DeliveryState.DELIVERED: 2,
-    DeliveryState.READ: 3,
-}
-"""Receipts move a recipient up this ladder, never down."""
 
 RATE_LIMIT: Final = "rate_limit"
 UNTRUSTED: Final = "untrusted_identity"

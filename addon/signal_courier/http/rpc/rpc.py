@@ -44,15 +44,6 @@ _NULL = msgspec.Raw(b"null")
 _encode = msgspec.json.Encoder().encode
 
 
-class RpcRequest(msgspec.Struct, kw_only=True):
-    """A request, as signal-cli takes it; without `id` it is a notification."""
-
-    jsonrpc: str
-    method: str
-    params: dict[str, object] | None = None
-    id: str | int | None = None
-
-
 class RpcFault(msgspec.Struct):
     """Why a call did not succeed."""
 

@@ -31,7 +31,6 @@ from signal_courier.messaging.sending.outbox import Accepted
 from signal_courier.model.errors import InvalidValue
 from signal_courier.model.recipients import parse_number
 
-_LOGGER = logging.getLogger(__name__)
 _ACCESS = logging.getLogger("signal_courier.access")
 _RPC = ("/api/v1/rpc", "/api/v1/events", "/api/v1/check")
 """signal-cli's own addresses, where another method is 405 as with signal-cli; the drop-in routes say 404, as upstream does."""
