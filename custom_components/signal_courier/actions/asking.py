@@ -2,11 +2,13 @@
 
 import asyncio
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from typing import Any, Final, cast
 
 import probatio
-from homeassistant.core import ServiceResponse, callback
+from homeassistant.const import EVENT_HOMEASSISTANT_STOP
+from homeassistant.core import Event, ServiceResponse, callback
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import config_validation as cv
 from homeassistant.util.json import JsonObjectType
@@ -89,13 +91,9 @@ async def ask(call: Call) -> ServiceResponse:
     )
     end = call.hass.loop.time() + data["timeout"]
     with question:
-        answer: Answer | None = None
-        try:
-            method = await _send(call, question, method)
+        method = await _send(call, question, method)
+        with _closing(call, question) if method == "poll" and data["close"] else nullcontext():
             answer = await _wait(call, question, end)
-        finally:
-            if method == "poll" and data["close"] and question.timestamp is not None:
-                _close_later(call, where.id, question.timestamp)
     return _told(call, question, method, answer)
 
 
@@ -163,6 +161,29 @@ async def _remind(call: Call, question: Question) -> None:
     else:
         if sent.timestamp is not None:
             question.async_sent(sent.timestamp)
+
+
+@contextmanager
+def _closing(call: Call, question: Question) -> Iterator[None]:
+    """Close the poll in the end, once.
+
+    Where Home Assistant ends, that is at once: a call over its API, unlike a script, is only ended when nothing can be sent any more.
+    """
+    closed = False
+
+    @callback
+    def close(_: Event | None = None) -> None:
+        nonlocal closed
+        if not closed and question.timestamp is not None:
+            closed = True
+            _close_later(call, question.conversation_id, question.timestamp)
+
+    listening = call.hass.bus.async_listen(EVENT_HOMEASSISTANT_STOP, close)
+    try:
+        yield
+    finally:
+        listening()
+        close()
 
 
 @callback

@@ -5,7 +5,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
-from homeassistant.const import EVENT_HOMEASSISTANT_STOP
+from homeassistant.const import EVENT_HOMEASSISTANT_STOP, STATE_UNKNOWN
 from homeassistant.core import CoreState, HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.setup import async_setup_component
@@ -13,7 +13,7 @@ from homeassistant.setup import async_setup_component
 from custom_components.signal_courier.actions import delivery
 from custom_components.signal_courier.const import DOMAIN
 from tests.integration.courier import ECHO, LIMITED, NEWKEY, POLLY
-from tests.integration.waiting import wait_until
+from tests.integration.waiting import wait_for, wait_until
 
 type Act = Callable[..., Coroutine[Any, Any, Any]]
 ACTIONS: dict[str, dict[str, Any]] = {
@@ -146,3 +146,17 @@ async def test_a_question_that_the_end_of_home_assistant_interrupts_leaves_no_op
 
     await wait_until(closed)
     hass.set_state(CoreState.running)
+
+
+async def test_a_question_over_the_api_leaves_no_open_poll_either_when_home_assistant_ends(hass: HomeAssistant, act: Act, latest):
+    asking = asyncio.create_task(act("ask", conversation=ECHO, question="Close it?", options=["Yes", "No"]))
+
+    async def closed() -> bool:
+        return bool((await latest()).closed)
+
+    await wait_for(lambda: (state := hass.states.get("notify.echo_hill")) is not None and state.state != STATE_UNKNOWN)
+    hass.bus.async_fire(EVENT_HOMEASSISTANT_STOP)  # nobody ends the call yet
+    await wait_until(closed)
+    assert not asking.done()
+    asking.cancel()
+    await asyncio.wait([asking])
