@@ -198,6 +198,7 @@ def _prepared(path: Path) -> sqlite3.Connection:
         try:
             _make_ready(connection)
             migrate(connection)
+            _keep_temporaries(connection)
         except sqlite3.Error as error:
             connection.close()
             if is_damaged(error):
@@ -215,6 +216,7 @@ def _prepared(path: Path) -> sqlite3.Connection:
 def _writing(path: Path) -> sqlite3.Connection:
     connection = _connect(path)
     _make_ready(connection)
+    _keep_temporaries(connection)
     return connection
 
 
@@ -227,6 +229,11 @@ def _connect(path: Path) -> sqlite3.Connection:
 def _make_ready(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA journal_mode = WAL")
     _tune(connection)
+
+
+def _keep_temporaries(connection: sqlite3.Connection) -> None:
+    """What undoes a job alone goes to memory: SQLite would make a file where there are many rows. Migrations may sort millions first."""
+    connection.execute("PRAGMA temp_store = MEMORY")
 
 
 def _tune(connection: sqlite3.Connection) -> None:

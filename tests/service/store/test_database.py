@@ -8,7 +8,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -352,3 +352,30 @@ def test_the_steps_are_taken_with_the_sqlite_of_older_systems_too(tmp_path: Path
         [(since,)] = connection.execute("SELECT since FROM service").fetchall()
     assert before - 2 <= created <= time.time_ns() // 1_000_000 + 2
     assert before - 1000 <= since <= created
+
+
+async def test_many_rows_at_once_make_no_temporary_file(tmp_path: Path) -> None:
+    """SQLite would put there what undoes a job alone, and write twice as much."""
+    database = await Database(tmp_path / "courier.db").open()
+    values = [("+4915100000001", b"x" * 500)] * 128
+    insert = f"INSERT INTO inbox (account, received_at, envelope) VALUES {','.join(['(?, 0, ?)'] * len(values))}"
+
+    def fill_up(connection: sqlite3.Connection) -> None:
+        for _ in range(20):
+            connection.execute(insert, [value for row in values for value in row])
+
+    def change(connection: sqlite3.Connection) -> list[str]:
+        assert connection.execute("UPDATE inbox SET received_at = 1").rowcount == 20 * len(values)
+        return _temporary_files()
+
+    await database.write(fill_up)
+    assert await database.write(change) == []
+    await database.close()
+
+
+def _temporary_files() -> list[str]:
+    found: list[str] = []
+    for descriptor in Path("/proc/self/fd").iterdir():
+        with suppress(OSError):  # closed meanwhile
+            found.append(str(descriptor.readlink()))
+    return [file for file in found if "etilqs_" in file]
