@@ -18,7 +18,7 @@ def set_up_logging(level: str) -> None:
 
 
 _SECRETS = re.compile(
-    r"(?P<path>(?<![\w.])/t/)[^/\s\"'?#]+"  # a token in a path
+    r"(?P<path>(?<![\w.])(?:/d/[\w.]+)?/t/)[^/\s\"'?#]+"  # a token in a path
     r"|\b(?:sgc_|mt_|whsec_)[A-Za-z0-9_+/=-]{8,}"  # a token or a secret of ours anywhere
     r"|(?P<header>\b(?:Authorization|X-Api-Key)[\"']?\s*[:=,]\s*b?[\"']?(?:(?:Bearer|Basic)\s+)?)[^\s\"',;)]+",
     re.IGNORECASE,

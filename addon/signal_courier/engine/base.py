@@ -59,6 +59,8 @@ class EngineStatus(msgspec.Struct, frozen=True, kw_only=True):
     """Why it is not ready, in words."""
     accounts: Mapping[str, AccountState] = msgspec.field(default_factory=dict)
     """State by account number."""
+    linked: frozenset[str] = frozenset()
+    """Accounts of which the engine itself knows that a phone is their master; of others their files tell."""
     restarts: int = 0
 
 

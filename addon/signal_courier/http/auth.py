@@ -67,7 +67,7 @@ type _RawHeaders = tuple[tuple[bytes, bytes], ...]
 
 
 def split_path(raw: str) -> tuple[str | None, str]:
-    """The token in a request target, and the target without it. In a query string it counts in one place only.
+    """The token in a request target, and the target without it. In a query string it counts in one place only; a dialect may come first.
 
     A target that names the host too, as some clients send it to any server, means its path (RFC 9112, section 3.2.2).
     """
@@ -75,10 +75,15 @@ def split_path(raw: str) -> tuple[str | None, str]:
         raw = absolute[2] if absolute[2].startswith("/") else f"/{absolute[2]}"
     if raw.startswith(_QR_CODE):
         return parse_qs(raw[len(_QR_CODE) :], errors="replace").get("token", [None])[-1], raw
+    dialect = ""
+    if raw.startswith("/d/"):
+        before, sign, behind = raw.partition(_PATH_PREFIX)
+        if sign and before.count("/") == 2:  # "/d/0.100"
+            dialect, raw = before, sign + behind
     if not raw.startswith(_PATH_PREFIX):
         return None, raw
     token, slash, rest = raw[len(_PATH_PREFIX) :].partition("/")
-    return unquote(token, errors="replace"), slash + rest or "/"
+    return unquote(token, errors="replace"), dialect + slash + rest or "/"
 
 
 def _named_in(raw: str) -> str | None:

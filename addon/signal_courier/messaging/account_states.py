@@ -105,7 +105,7 @@ class AccountStates:
         return AccountReport(
             number=number,
             state=state,
-            linked=disk.linked if disk is not None else None,
+            linked=disk.linked if disk is not None else number in self._engine.status.linked or None,
             name=profile.name if profile is not None else None,
             concerns=concerns,
             uuid=(disk.uuid if disk is not None else None) or (profile.uuid if profile is not None else None),

@@ -50,7 +50,7 @@ async def test_without_a_token_nothing_is_told_apart(service: Service) -> None:
         assert "Bearer" in answer.headers["WWW-Authenticate"]
 
 
-@pytest.mark.parametrize("way", ["bearer", "basic", "basic without user", "key", "path", "path with dialect"])
+@pytest.mark.parametrize("way", ["bearer", "basic", "basic without user", "key", "path", "path with dialect", "path behind dialect"])
 async def test_a_token_is_taken_by_every_way_but_the_query(service: Service, way: str) -> None:
     secret = await token(service)
     headers = {
@@ -59,7 +59,9 @@ async def test_a_token_is_taken_by_every_way_but_the_query(service: Service, way
         "basic without user": {"Authorization": basic("", secret)},
         "key": {"X-Api-Key": secret},
     }.get(way, {})
-    prefix = {"path": f"/t/{secret}", "path with dialect": f"/t/{secret}/d/0.100"}.get(way, "")
+    prefix = {
+        "path": f"/t/{secret}", "path with dialect": f"/t/{secret}/d/0.100", "path behind dialect": f"/d/0.100/t/{secret}",
+    }.get(way, "")  # fmt: skip
     answer = await service.get(f"{prefix}/v1/about", **headers)
     assert answer.status == 200
     assert answer.json["version"] == ("0.100" if "dialect" in way else "0.101")
@@ -399,6 +401,7 @@ async def test_no_token_is_on_the_disk_or_in_the_log(tmp_path: Path, caplog: pyt
         await service.get(f"/t/{secret}/v1/about")
         await service.get(f"/t/{secret}/v1/nothing")
         await service.post(f"/t/{secret}/v2/send", b"{")
+        logging.getLogger("signal_courier.test").warning("GET /d/0.100/t/%s/v1/about and /d/0.100/t/of-somebody/v1/about", secret)
         answers = [await service.get(f"/t/{secret}x/v1/about"), await service.get(f"/t/{secret}/v2/send")]
         reader, writer = await asyncio.open_connection("127.0.0.1", service.courier.server.port)
         writer.write(f"GET /t/{secret}/v1/about HTTP/9.x\r\n\r\n".encode())
@@ -412,6 +415,7 @@ async def test_no_token_is_on_the_disk_or_in_the_log(tmp_path: Path, caplog: pyt
     assert all(secret.encode() not in answer.body for answer in answers)
     logged = "\n".join(Masked("%(name)s %(message)s").format(record) for record in caplog.records)
     assert secret not in logged
+    assert "of-somebody" not in logged
     assert not holds(tmp_path, secret)
 
 

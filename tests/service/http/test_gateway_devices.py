@@ -81,6 +81,15 @@ async def test_a_deleted_device_is_gone_for_every_token_and_one_that_was_registe
     assert [device["device_id"] for device in (await host.ask("GET", "devices")).json] == ["4915100000002"]
 
 
+async def test_what_was_linked_is_deleted_without_more_ado(house: Gateway) -> None:
+    for token in (await house.token(), await house.token(await house.credential())):
+        before = (await token.ask("GET", "devices")).json
+        await frames((await token.ask("POST", "devices", SIGNAL)).json["qr_code_url"])
+        (linked,) = [device for device in (await token.ask("GET", "devices")).json if device not in before]
+        assert (await token.ask("DELETE", "devices", linked)).status == 200
+        assert (await token.ask("GET", "devices")).json == before
+
+
 async def test_other_platforms_and_sockets_without_a_token_are_refused(house: Gateway) -> None:
     token = await house.token()
     assert await token.told("POST", "devices", {}) == (400, "Missing required field: platform")

@@ -69,12 +69,13 @@ class Simulator(Engine):
     def status(self) -> EngineStatus:
         if self._network is None:
             return EngineStatus(state=EngineState.STOPPED)
-        accounts = {
-            account.number: AccountState.UNLINKED if account.unlinked else AccountState.READY
-            for account in self._network.world.accounts.values()
-            if account.loaded or account.unlinked
-        }
-        return EngineStatus(state=EngineState.READY, version=receiving.VERSION, accounts=accounts)
+        here = [account for account in self._network.world.accounts.values() if account.loaded or account.unlinked]
+        return EngineStatus(
+            state=EngineState.READY,
+            version=receiving.VERSION,
+            accounts={account.number: AccountState.UNLINKED if account.unlinked else AccountState.READY for account in here},
+            linked=frozenset(account.number for account in here if account.is_linked),
+        )
 
     @override
     async def start(self, sink: EnvelopeSink) -> None:

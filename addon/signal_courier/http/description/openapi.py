@@ -416,7 +416,9 @@ def _native_shared_by(route: Route) -> Sequence[str]:
         statuses += ["404", "409", "422", "423", "428", "501", "502", "503", "504"]
     elif "{" in route.path:
         statuses.append("404")
-    return statuses
+    if route.scope is Scope.ADMIN and route.path != "/metrics":  # of the database alone
+        statuses += ["503"] if route.method == "GET" else ["503", "507"]
+    return sorted(set(statuses))
 
 
 def _native_responses() -> Json:

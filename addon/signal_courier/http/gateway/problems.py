@@ -51,6 +51,8 @@ def answer_to(error: Exception, request: web.BaseRequest, token: str | None) -> 
             answer = refusal(f"too many failed attempts: wait {error.seconds} s", 429)
         case UndecodableBody():
             detail = f" ({error.detail})" if error.detail else ""
+            if request.content_type.startswith("multipart/"):
+                return refusal(f"Invalid multipart form data{detail}", 400)
             return refusal(f"Invalid request body. Must be a JSON object.{detail}", 400)
         case _:
             told = problems.answer_to(error)
