@@ -11,6 +11,7 @@ from signal_courier.access.scopes import Scope
 from signal_courier.http.answers import json_bytes
 from signal_courier.http.call import Call
 from signal_courier.http.routing import Answer, RouteTable
+from signal_courier.http.streaming.leaving import end_with_client
 from signal_courier.http.streaming.websocket import ListeningSocket, Sender, Stalled, is_upgrade, text_frames
 from signal_courier.messaging.receiving.feed import Batch, FellBehind
 from signal_courier.messaging.receiving.reception import Receiving
@@ -138,6 +139,7 @@ async def _pull(call: Call[None, ReceiveQuery], account: str) -> web.StreamRespo
     if query.send_read_receipts:
         call.check_everybody()
     timeout = max(0, min(query.timeout, LONGEST_WAIT))
+    end_with_client(call.request)
     async with receiving.pickup(account, timeout=timeout, most=query.max_messages if query.max_messages > 0 else None) as frames:
         wanted = [frame for frame in frames if not _is_story(frame)] if query.ignore_stories else frames
         answer = json_bytes(_list_of(wanted, guide=query.format == "guide"))

@@ -16,6 +16,7 @@ from signal_courier.http.answers import json_bytes
 from signal_courier.http.call import Call
 from signal_courier.http.faces import Face
 from signal_courier.http.routing import Answer, RouteTable
+from signal_courier.http.streaming.leaving import end_with_client
 from signal_courier.http.streaming.sse import KEEP_ALIVE, EventStream
 from signal_courier.http.streaming.websocket import ListeningSocket, Stalled, is_upgrade, text_frames
 from signal_courier.messaging.receiving.consumers import Consumers
@@ -109,6 +110,7 @@ async def follow_events(call: Call[None, EventsQuery]) -> web.StreamResponse:
     following = await _Following.of(call)
     if is_upgrade(call.request):
         return await _push(call.request, following)
+    end_with_client(call.request)
     if wait is not None:
         return json_bytes(await _page(following, min(wait, LONGEST_WAIT), max(1, min(call.query.limit, MOST_EVENTS))))
     return await _stream(call.request, following)

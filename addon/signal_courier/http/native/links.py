@@ -13,6 +13,7 @@ from signal_courier.http.faces import Face
 from signal_courier.http.native.common import ACCOUNT, MISSING, trouble
 from signal_courier.http.native.problems import ProblemDetails, ProblemFound, problem
 from signal_courier.http.routing import Answer, RouteTable
+from signal_courier.http.streaming.leaving import end_with_client
 from signal_courier.messaging.joining import qr
 from signal_courier.messaging.joining.link_sessions import LinkSession
 from signal_courier.messaging.joining.linking import LinkState
@@ -130,6 +131,7 @@ async def get_link(call: Call[None, LinkQuery]) -> web.StreamResponse:
     sessions = call.services.link_sessions
     session = sessions.get(call.path["link"])
     if call.query.wait > 0:
+        end_with_client(call.request)
         after = call.query.after if call.query.after >= 0 else session.version
         await sessions.wait_beyond(session, after, timeout=min(float(call.query.wait), _LONGEST_WAIT))
     return json_answer(_entry(session))

@@ -38,6 +38,7 @@ from signal_courier.http.native.sending import (
 )
 from signal_courier.http.problems import NotAllowed
 from signal_courier.http.routing import Answer, RouteTable
+from signal_courier.http.streaming.leaving import end_with_client
 from signal_courier.messaging.files.staging import Stage
 from signal_courier.model.attachments import Content
 from signal_courier.model.errors import InvalidValue, MissingThing
@@ -254,6 +255,7 @@ async def get_message(call: Call[None, WaitQuery]) -> web.StreamResponse:
         raise InvalidValue("until", "until: it can be 'sent', 'delivered' or 'read'")
     status = await _status(call)
     if wait:
+        end_with_client(call.request)
         status = await call.services.outbox.waiting.until(status.id, DeliveryState(until), float(wait))
     return json_answer(_shown(call, status))
 

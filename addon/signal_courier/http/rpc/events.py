@@ -11,6 +11,7 @@ from signal_courier.access.scopes import Scope
 from signal_courier.http.call import Call
 from signal_courier.http.problems import Problem
 from signal_courier.http.routing import Answer, RouteTable
+from signal_courier.http.streaming.leaving import end_with_client
 from signal_courier.http.streaming.sse import KEEP_ALIVE, EventStream
 from signal_courier.http.streaming.websocket import Stalled
 from signal_courier.messaging.receiving.consumers import Consumers
@@ -57,6 +58,7 @@ async def stream_envelopes(call: Call[None, EnvelopesQuery]) -> web.StreamRespon
     if last.isascii() and last.isdigit() and len(last) < 19:
         position = int(last) if int(last) <= receiving.events.head else await receiving.events.oldest()
     wanted = EventFilter(accounts=frozenset({account}) if account is not None else call.caller.accounts)
+    end_with_client(call.request)
     stream = await EventStream.open(call.request, receiving.events.wait_closed)
     with receiving.consumers.connected(owner, name):
         try:

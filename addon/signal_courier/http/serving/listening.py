@@ -12,6 +12,7 @@ from aiohttp.http_parser import RawRequestMessage
 from aiohttp.streams import StreamReader
 
 from signal_courier.http.serving.tls import Certificate
+from signal_courier.http.streaming.leaving import ends_with_client
 
 _LOGGER = logging.getLogger(__name__)
 _PROTOCOL = logging.getLogger("signal_courier.http.protocol")
@@ -29,9 +30,16 @@ _HEADERS = 100
 
 
 class _Connection(web.RequestHandler):
-    """Answers what is no HTTP without repeating it: the line that could not be read may hold a token."""
+    """Answers what is no HTTP without repeating it, as the line that could not be read may hold a token; ends what waits for nobody."""
 
     __slots__ = ()
+
+    @override
+    def connection_lost(self, exc: BaseException | None) -> None:
+        request = self._current_request
+        super().connection_lost(exc)
+        if request is not None and ends_with_client(request):
+            request.task.cancel()
 
     @override
     def handle_error(
@@ -60,6 +68,8 @@ class _Bounded(web.Server):
             max_headers=_HEADERS,
         )
         self._most = connections
+        self._open = 0
+        """Connections; the server itself also counts those whose client has gone, until they have been answered."""
         self._hook = hook
         self._full = False
 
@@ -70,12 +80,18 @@ class _Bounded(web.Server):
     @override
     def connection_made(self, handler: web.RequestHandler, transport: asyncio.Transport) -> None:
         super().connection_made(handler, transport)
-        full = len(self._connections) > self._most
+        self._open += 1
+        full = self._open > self._most
         if full:
             (self._idle(handler) or transport).abort()
         if full and not self._full:
             _LOGGER.warning("More than %d connections are open at once: idle ones are closed (COURIER_MAX_CONNECTIONS)", self._most)
         self._full = full
+
+    @override
+    def connection_lost(self, handler: web.RequestHandler, exc: BaseException | None = None) -> None:
+        super().connection_lost(handler, exc)
+        self._open -= 1
 
     def _idle(self, new: web.RequestHandler) -> asyncio.Transport | None:
         """The transport of the oldest connection that has no request."""
