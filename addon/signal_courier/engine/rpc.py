@@ -33,8 +33,9 @@ _log = logging.getLogger(__name__)
 
 LONGEST_STRING: Final = 20_000_000
 """UTF-16 units; one more in any JSON string and signal-cli drops the connection without an answer."""
-LONGEST_LINE: Final = 64 * 1024 * 1024
-"""Bytes; a daemon that writes a longer line is not to be trusted with our memory."""
+LONGEST_LINE: Final = 144 * 1024 * 1024
+"""Bytes; a daemon that writes a longer line is not to be trusted with our memory. The longest that is meant is an answer of
+`getAttachment`: Signal's largest file, 100 MiB, in base64."""
 MOST_CALLS: Final = 4096
 """Calls in flight at the same time."""
 _LAST_GASP: Final = 16 * 1024 * 1024

@@ -277,6 +277,14 @@ async def test_an_answer_of_many_megabytes_arrives(daemon: FakeDaemon, connectio
     assert len(await connection.call("getAttachment", {})) == 40_000_011
 
 
+@pytest.mark.slow
+async def test_the_largest_file_of_signal_arrives_and_hangs_up_on_nobody(daemon: FakeDaemon, connection: RpcConnection) -> None:
+    whole = b"A" * (100 * 1024 * 1024 * 4 // 3)
+    daemon.on("getAttachment", RawAnswer(b'{"jsonrpc":"2.0","id":%d,"result":{"data":"' + whole + b'"}}'))
+    assert len(await connection.call("getAttachment", {})) == len(whole) + len('{"data":""}')
+    assert bytes(await connection.call("version", {}))
+
+
 async def test_a_line_without_end_does_not_eat_the_memory(
     daemon: FakeDaemon, connection: RpcConnection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
