@@ -24,15 +24,14 @@ async def test_an_answer_goes_out_from_the_account_that_was_written_to(hass: Hom
     heard = async_capture_events(hass, "signal_courier_message")
     await wait_for(lambda: other.runtime_data.events.connected)
     for account in (SECOND, HOME):
-        await courier.deliver("Who are you?", account=account)
-        await wait_for(lambda: heard)
-        told = heard.pop().data
+        question = f"Who are you, {account}?"
+        await courier.deliver(question, account=account)
+        told = await wait_for(lambda: next((event.data for event in heard if event.data["text"] == question), None))  # noqa: B023  # at once
         answer = await hass.services.async_call(
             DOMAIN, "send_message", {"reply_to": told["handle"], "message": "Me"}, blocking=True, return_response=True
         )
         assert answer is not None
         assert f":{uuid_of(account)}:" in str(answer["handle"])
-        heard.clear()
     await hass.config_entries.async_unload(other.entry_id)
 
 
