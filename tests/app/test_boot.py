@@ -221,7 +221,7 @@ def test_what_waits_to_be_sent_is_sent_after_a_restart(house: House) -> None:
         behaviour.unlink()
         async with house.app() as container:
             await container.answers("/v1/accounts", 200, token=token)
-            until_sent = f"/api/v2/messages/{asked.json()['id']}?wait=10&until=sent"
+            until_sent = f"/api/v2/messages/{asked.json()['id']}?wait=30&until=sent"
             state = (await container.call("GET", until_sent, token=token)).json()["state"]
             assert state == "sent", container.log
 

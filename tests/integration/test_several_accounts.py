@@ -1,5 +1,7 @@
 """Two accounts in one Home Assistant, which know the same people."""
 
+from typing import Any
+
 from homeassistant.const import CONF_TOKEN, CONF_URL, CONF_VERIFY_SSL
 from homeassistant.core import HomeAssistant
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_capture_events
@@ -26,7 +28,7 @@ async def test_an_answer_goes_out_from_the_account_that_was_written_to(hass: Hom
     for account in (SECOND, HOME):
         question = f"Who are you, {account}?"
         await courier.deliver(question, account=account)
-        told = await wait_for(lambda: next((event.data for event in heard if event.data["text"] == question), None))  # noqa: B023  # at once
+        told: Any = await wait_for(lambda: next((event.data for event in heard if event.data["text"] == question), None))  # noqa: B023  # at once
         answer = await hass.services.async_call(
             DOMAIN, "send_message", {"reply_to": told["handle"], "message": "Me"}, blocking=True, return_response=True
         )

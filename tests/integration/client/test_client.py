@@ -32,8 +32,8 @@ async def test_what_is_sent_has_a_name_and_a_fate(client):
 async def test_what_waits_is_followed_by_its_id(client):
     sent = await client.messages.send([ECHO], text="Hello", terms=Terms(queued=True))
     assert sent.id
-    assert (await client.messages.get(sent.id, wait=5)).timestamp
-    assert (await client.messages.get(sent.id, wait=5, until="read")).state == "read"
+    assert (await client.messages.get(sent.id, wait=30)).timestamp
+    assert (await client.messages.get(sent.id, wait=30, until="read")).state == "read"
 
 
 async def test_polls_are_asked_answered_and_closed(client):

@@ -111,7 +111,7 @@ class Users:
 async def names_are_known(service: Service) -> None:
     people = service.courier.receiving.people
     people.attend()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while people.person(ANN, None, next(iter(UUIDS))) is None:
             people.forget(ANN)
             await asyncio.sleep(0.01)

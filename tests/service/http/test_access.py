@@ -65,7 +65,7 @@ async def test_headers_that_were_let_in_before_let_nobody_in_who_would_be_kept_o
         async def status(target: str, headers: str, version: str = "1.1") -> bytes:
             reader, writer = await asyncio.open_connection("127.0.0.1", service.courier.server.port)
             writer.write(f"GET {target} HTTP/{version}\r\n{headers}\r\n".encode())
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(30):
                 code = (await reader.readline()).split()[1]
             writer.close()
             return code

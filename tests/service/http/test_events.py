@@ -80,7 +80,7 @@ async def test_names_are_learnt_when_somebody_begins_to_listen_not_when_the_firs
             await service.daemon.next_call("listGroups")
             await service.courier.receiving.people.known(ANN)
             await inject(service.courier, frame(1).replace(b'"Ben"', b'""'))  # as signal-cli tells somebody whom it knows since a moment
-        (event,) = (await page(service, f"wait=5&after=0&{MESSAGES}"))["events"]
+        (event,) = (await page(service, f"wait=30&after=0&{MESSAGES}"))["events"]
         assert event["sender"]["name"] == "Ben of the contacts"
 
 
@@ -148,7 +148,7 @@ async def test_what_becomes_of_sent_messages_is_found_by_those_to_whom_they_go(s
     sent = await service.post("/api/v2/messages", {"account": ANN, "recipients": [ECHO], "text": "x", "wait": 10})
     assert sent.status == 201
     for name in (ECHO, sent.json["recipients"][0]["uuid"]):
-        found = (await page(service, f"wait=5&after=0&types=status&conversation={name}"))["events"]
+        found = (await page(service, f"wait=30&after=0&types=status&conversation={name}"))["events"]
         assert {event["status"]["message"] for event in found} == {sent.json["id"]}
     assert (await page(service, "wait=0&after=0&types=status&conversation=%2B4915100000012"))["events"] == []
 
@@ -164,7 +164,7 @@ async def test_a_wrong_filter_is_a_problem_that_names_it(service: Service, query
 
 
 async def test_the_start_of_signal_cli_is_an_event_without_an_account(service: Service) -> None:
-    found = await page(service, "wait=10&after=0&types=engine")
+    found = await page(service, "wait=30&after=0&types=engine")
     assert found["events"][0]["account"] is None
     assert found["events"][0]["engine"]["state"] in {"starting", "ready"}
 
@@ -289,7 +289,9 @@ async def test_who_fell_out_of_retention_is_told_how_many_were_missed(service: S
     gone = (await service.get("/api/v2/consumers/bot")).json["missed"]
     assert gone >= 2985
     found = await page(service, f"wait=0&consumer=bot&{MESSAGES}")
-    assert numbers(found["events"]) == list(range(2990, 3000))
+    left = numbers(found["events"])
+    assert left == list(range(3000 - len(left), 3000))
+    assert 7 <= len(left) <= 10, "what the service itself has to tell of its start may be among the ten"
     assert found["missed"] == 2990
     async with EventSource.connect(http, url(service, f"consumer=bot&{MESSAGES}")) as source:
         told = await source.next()

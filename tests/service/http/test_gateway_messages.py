@@ -55,7 +55,7 @@ def message(**fields: str) -> dict[str, str]:
 async def outcome(house: Gateway, answer: Any) -> dict[str, Any]:
     """What became of a queued message."""
     assert (answer.status, answer.json["message"]) == (200, QUEUED)
-    await house.service.courier.outbox.waiting.for_end(answer.json["id"], 10)
+    await house.service.courier.outbox.waiting.for_end(answer.json["id"], 30)
     told = await house.service.get(f"/api/v2/messages/{answer.json['id']}", Authorization=house.admin.authorization or "")
     status: dict[str, Any] = told.json
     assert told.status == 200, status
@@ -91,7 +91,7 @@ async def test_the_file_arrives_with_its_name_and_bytes(service: Service) -> Non
     content = bytes(range(256)) * 20_000
     answer = await service.post("/api/v1/" + PATH, form(content, "a b;ü.bin", text="Look"))
     assert answer.status == 200
-    await service.courier.outbox.waiting.for_end(answer.json["id"], 10)
+    await service.courier.outbox.waiting.for_end(answer.json["id"], 30)
     assert [(name, data == content) for name, data in got] == [("a b_ü.bin", True)]
     assert service.spooled() == []
 

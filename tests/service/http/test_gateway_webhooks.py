@@ -97,7 +97,7 @@ async def test_a_message_for_a_linked_device_is_posted_signed_and_its_id_answers
     queued = await token.ask("POST", "devices/4915100000003/message", answer)
     assert queued.status == 200
     assert (await receiver.taken()).json["message"] == "again"
-    assert (await house.service.courier.outbox.waiting.for_end(queued.json["id"], 10)).state in ("sent", "delivered", "read")
+    assert (await house.service.courier.outbox.waiting.for_end(queued.json["id"], 30)).state in ("sent", "delivered", "read")
     assert (await other.ask("GET", "webhooks")).json == []
 
 

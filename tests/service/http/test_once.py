@@ -170,7 +170,7 @@ async def test_dont_wait_answers_202_and_the_same_id_again(service: Service) -> 
     second = await service.post("/v2/send", HELLO, **KEY, **ASYNC)
     assert (first.status, first.json, first.headers["Preference-Applied"]) == (202, {"id": "msg_1", "state": "queued"}, "respond-async")
     assert (second.status, second.body, second.headers["Location"]) == (202, first.body, "/api/v2/messages/msg_1")
-    assert (await service.courier.outbox.waiting.for_end("msg_1", 10)).state == "sent"
+    assert (await service.courier.outbox.waiting.for_end("msg_1", 30)).state == "sent"
     assert len(service.asked()) == 1
 
 
@@ -199,7 +199,7 @@ async def test_an_end_of_patience_can_be_given(service: Service) -> None:
     service.daemon.on("send", Failure(-3, "java.net.UnknownHostException"))
     headers = ASYNC | {"Courier-Expires-In": "0"}
     accepted = await service.post("/v2/send", HELLO, **headers)
-    assert (await service.courier.outbox.waiting.for_end(accepted.json["id"], 10)).state == "failed"
+    assert (await service.courier.outbox.waiting.for_end(accepted.json["id"], 30)).state == "failed"
     assert (await service.post("/v2/send", HELLO, **ASYNC, **{"Courier-Expires-In": "soon"})).status == 400
 
 

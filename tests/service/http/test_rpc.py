@@ -394,7 +394,7 @@ async def test_dont_wait_counts_for_rpc_too(service: Service, tmp_path: Path) ->
     assert first.headers["Preference-Applied"] == "respond-async"
     second = await rpc(service, request("send", params, 7), **later, **{"Idempotency-Key": "k"})
     assert (second.status, second.json, second.headers["Idempotent-Replayed"]) == (202, first.json, "true")
-    assert (await service.courier.outbox.waiting.for_end(identifier, 10)).state == "sent"
+    assert (await service.courier.outbox.waiting.for_end(identifier, 30)).state == "sent"
     asked = [call.get("recipient", call.get("groupId")) for call in service.asked("send")]
     assert len(asked) == 2
     assert [PERSON] in asked

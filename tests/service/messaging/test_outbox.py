@@ -104,7 +104,7 @@ async def test_a_queued_message_is_sent_and_its_receipts_move_it_to_read(world: 
     service, outbox, signal = world
     status = await outbox.submit(ANN, people(BEN), Message(text="Hello"))
     assert (status.id, status.state) == ("msg_1", "queued")
-    status = await outbox.waiting.for_end(status.id, 10)
+    status = await outbox.waiting.for_end(status.id, 30)
     assert (status.state, status.timestamp, status.attempts) == ("sent", signal.timestamp, 1)
     service.daemon.notify(receipt(BEN, signal.timestamp), ANN)
     await until(outbox, status.id, "delivered")
@@ -146,7 +146,7 @@ async def test_a_receipt_that_overtakes_the_answer_is_not_lost(world: World) -> 
 async def test_group_messages_tell_of_each_member(world: World) -> None:
     service, outbox, _ = world
     status = await outbox.submit(ANN, [GroupId(GROUP), Number(CLEO)], Message(text="All"))
-    status = await outbox.waiting.for_end(status.id, 10)
+    status = await outbox.waiting.for_end(status.id, 30)
     assert [(one.recipient, one.group, one.state) for one in status.recipients] == [
         (GroupId(GROUP).external, None, "sent"),
         (CLEO, None, "sent"),
@@ -173,7 +173,7 @@ async def test_the_order_of_a_conversation_survives_network_trouble(world: World
     outbox._queue._options = type(outbox._queue._options)(per_minute=0, network_pause=(0.05, 0.1))
     statuses = [await outbox.submit(ANN, people(BEN), Message(text=str(number))) for number in range(20)]
     for status in statuses:
-        assert (await outbox.waiting.for_end(status.id, 10)).state == "sent"
+        assert (await outbox.waiting.for_end(status.id, 30)).state == "sent"
     assert signal.texts() == [str(number) for number in range(20)]
 
 
@@ -183,7 +183,7 @@ async def test_no_network_for_the_whole_deadline_ends_as_expired(world: World) -
     outbox._queue._options = type(outbox._queue._options)(per_minute=0, network_pause=(0.05, 0.2))
     begun = asyncio.get_running_loop().time()
     statuses = [await outbox.submit(ANN, people(BEN), Message(text=str(number)), expires_in=2) for number in range(5)]
-    ends = [await outbox.waiting.for_end(status.id, 10) for status in statuses]
+    ends = [await outbox.waiting.for_end(status.id, 30) for status in statuses]
     lasted = asyncio.get_running_loop().time() - begun
     print(f"5 messages, no network: expired after {lasted:.1f} s of 2 s, {ends[0].attempts} attempts for the first")
     assert [end.state for end in ends] == ["expired"] * 5
@@ -197,7 +197,7 @@ async def test_a_message_to_be_tried_once_fails_with_the_reason(world: World) ->
     service, outbox, _ = world
     service.daemon.on("send", OFFLINE)
     status = await outbox.submit(ANN, people(BEN), Message(text="now or never"), expires_in=0)
-    status = await outbox.waiting.for_end(status.id, 10)
+    status = await outbox.waiting.for_end(status.id, 30)
     assert (status.state, status.recipients[0].reason, status.attempts) == ("failed", "network", 1)
 
 
@@ -207,21 +207,21 @@ async def test_a_message_to_be_tried_once_does_not_wait_behind_one_that_waits_fo
     first = await outbox.submit(ANN, people(BEN), Message(text="first"))
     await until(outbox, first.id, "queued")
     once = await outbox.submit(ANN, people(CLEO, BEN), Message(text="now or never"), expires_in=0)
-    status = await outbox.waiting.for_end(once.id, 10)
+    status = await outbox.waiting.for_end(once.id, 30)
     assert [(one.recipient, one.state, one.reason) for one in status.recipients] == [(CLEO, "sent", None), (BEN, "failed", "network")]
     signal.trouble.clear()
     await outbox.retry(first.id)
     await until(outbox, first.id, "sent")
     assert signal.texts() == ["first"]
     after = await outbox.submit(ANN, people(BEN), Message(text="after"), expires_in=0)
-    assert (await outbox.waiting.for_end(after.id, 10)).state == "sent"
+    assert (await outbox.waiting.for_end(after.id, 30)).state == "sent"
 
 
 async def test_an_unknown_recipient_fails_at_once_and_the_others_get_it(world: World) -> None:
     _, outbox, signal = world
     signal.trouble[CLEO] = {"type": "UNREGISTERED_FAILURE"}
     status = await outbox.submit(ANN, people(BEN, CLEO), Message(text="both"))
-    status = await outbox.waiting.for_end(status.id, 10)
+    status = await outbox.waiting.for_end(status.id, 30)
     assert [(one.recipient, one.state, one.reason) for one in status.recipients] == [
         (BEN, "sent", None),
         (CLEO, "failed", "UNREGISTERED_FAILURE"),
@@ -238,7 +238,7 @@ async def test_only_those_whom_the_network_kept_away_get_it_again(world: World) 
         while (await outbox.get(status.id)).attempts < 3:  # noqa: ASYNC110  # the outbox tells no one here
             await asyncio.sleep(0.01)
     signal.trouble.clear()
-    assert (await outbox.waiting.for_end(status.id, 10)).state == "sent"
+    assert (await outbox.waiting.for_end(status.id, 30)).state == "sent"
     assert sorted(signal.sent) == [(BEN, "both"), (CLEO, "both")]
 
 
@@ -262,7 +262,7 @@ async def test_a_rate_limit_amid_a_hundred_messages_parks_them_until_the_challen
     challenge = {"challenge_token": "token-1", "captcha": "signalcaptcha://x"}
     assert (await service.post(f"/v1/accounts/{ANN}/rate-limit-challenge", challenge)).status == 204
     for status in statuses:
-        assert (await outbox.waiting.for_end(status.id, 10)).state == "sent"
+        assert (await outbox.waiting.for_end(status.id, 30)).state == "sent"
     print(f"100 messages, limit after 50: {counts} while parked, then {len(signal.sent)} sent in order")
     assert signal.texts() == [str(number) for number in range(100)]
 
@@ -273,7 +273,7 @@ async def test_a_rate_limit_ends_by_itself_when_signal_said_when(world: World) -
     status = await outbox.submit(ANN, people(BEN), Message(text="Hello"))
     await until(outbox, status.id, "parked")
     signal.trouble.clear()
-    assert (await outbox.waiting.for_end(status.id, 10)).state == "sent"
+    assert (await outbox.waiting.for_end(status.id, 30)).state == "sent"
 
 
 async def test_a_parked_conversation_does_not_hold_up_others(world: World) -> None:
@@ -282,12 +282,12 @@ async def test_a_parked_conversation_does_not_hold_up_others(world: World) -> No
     parked = await outbox.submit(ANN, people(BEN), Message(text="waits"))
     behind = await outbox.submit(ANN, people(BEN), Message(text="waits too"))
     other = await outbox.submit(ANN, people(CLEO), Message(text="goes"))
-    assert (await outbox.waiting.for_end(other.id, 10)).state == "sent"
+    assert (await outbox.waiting.for_end(other.id, 30)).state == "sent"
     assert (await until(outbox, parked.id, "parked")).recipients[0].reason == "untrusted_identity"
     assert (await until(outbox, behind.id, "parked")).recipients[0].reason == "untrusted_identity"
     signal.trouble.clear()
     outbox.trusted(ANN)
-    assert (await outbox.waiting.for_end(behind.id, 10)).state == "sent"
+    assert (await outbox.waiting.for_end(behind.id, 30)).state == "sent"
     assert signal.texts() == ["waits", "waits too"]
 
 
@@ -298,13 +298,13 @@ async def test_a_message_to_several_reaches_those_who_do_not_wait_behind_somebod
     await until(outbox, parked.id, "parked")
     entering = await outbox.submit(ANN, people(CLEO, BEN), Message(text="1"))
     last = await outbox.submit(ANN, people(CLEO), Message(text="2"))
-    assert (await outbox.waiting.for_end(last.id, 10)).state == "sent"
+    assert (await outbox.waiting.for_end(last.id, 30)).state == "sent"
     assert signal.texts(CLEO) == ["1", "2"]
     states = {one.recipient: (one.state, one.reason) for one in (await outbox.get(entering.id)).recipients}
     assert states == {CLEO: ("sent", None), BEN: ("parked", "untrusted_identity")}
     signal.trouble.clear()
     outbox.trusted(ANN)
-    assert (await outbox.waiting.for_end(entering.id, 10)).state == "sent"
+    assert (await outbox.waiting.for_end(entering.id, 30)).state == "sent"
     assert signal.texts(BEN) == ["0", "1"]
     assert signal.texts(CLEO) == ["1", "2"]
 
@@ -322,18 +322,18 @@ async def test_what_came_before_somebody_was_parked_reaches_the_others_too(world
     service.daemon.on("send", send)
     signal.trouble[BEN] = {"type": "RATE_LIMIT_FAILURE", "token": "token-1", "retryAfterSeconds": 3600}
     first = await outbox.submit(ANN, people(BEN), Message(text="0"))
-    await asyncio.wait_for(held.wait(), 10)
+    await asyncio.wait_for(held.wait(), 30)
     waiting = [await outbox.submit(ANN, people(BEN, CLEO), Message(text=str(number))) for number in range(1, 4)]
     go_on.set()
     await until(outbox, first.id, "parked")
     for behind in waiting:
-        status = await outbox.waiting.until(behind.id, DeliveryState.SENT, 10)
+        status = await outbox.waiting.until(behind.id, DeliveryState.SENT, 30)
         assert {one.recipient: one.state for one in status.recipients} == {BEN: "parked", CLEO: "sent"}
     assert (signal.texts(CLEO), signal.texts(BEN)) == (["1", "2", "3"], [])
     signal.trouble.clear()
     outbox.challenge_solved(ANN)
     for status in waiting:
-        assert (await outbox.waiting.for_end(status.id, 10)).state == "sent"
+        assert (await outbox.waiting.for_end(status.id, 30)).state == "sent"
     assert (signal.texts(CLEO), signal.texts(BEN)) == (["1", "2", "3"], ["0", "1", "2", "3"])
 
 
@@ -348,7 +348,7 @@ async def test_the_order_is_kept_by_whichever_name_a_person_is_written_to_throug
     async with sending(tmp_path) as (_, outbox, signal):
         last = await outbox.submit(ANN, [second], Message(text="2"))
         outbox.trusted(ANN)
-        assert (await outbox.waiting.for_end(last.id, 10)).state == "sent"
+        assert (await outbox.waiting.for_end(last.id, 30)).state == "sent"
         assert [text for _, text in signal.sent] == ["0", "1", "2"]
 
 
@@ -361,7 +361,7 @@ async def test_those_who_are_parked_for_the_same_stay_together(world: World) -> 
     signal.trouble.clear()
     outbox.trusted(ANN)
     for status in statuses:
-        assert (await outbox.waiting.for_end(status.id, 10)).state == "sent"
+        assert (await outbox.waiting.for_end(status.id, 30)).state == "sent"
     assert signal.texts(BEN) == signal.texts(CLEO) == ["0", "1", "2", "3", "4"]
     assert len(service.asked("send")) == 6
 
@@ -377,7 +377,7 @@ async def test_a_group_that_the_network_keeps_away_gets_it_later_although_one_of
     await service.daemon.next_call("send")
     assert (await outbox.get(status.id)).state in ("queued", "sending")
     service.daemon.on("send", signal.send)
-    assert (await outbox.waiting.for_end(status.id, 10)).state == "sent"
+    assert (await outbox.waiting.for_end(status.id, 30)).state == "sent"
 
 
 async def test_one_whom_the_network_alone_keeps_away_holds_up_nobody_else(world: World) -> None:
@@ -386,12 +386,12 @@ async def test_one_whom_the_network_alone_keeps_away_holds_up_nobody_else(world:
     first = await outbox.submit(ANN, people(BEN, CLEO), Message(text="0"))
     await outbox.waiting.until(first.id, DeliveryState.SENT, 0.5)
     second = await outbox.submit(ANN, people(BEN, CLEO), Message(text="1"))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while signal.texts(CLEO) != ["0", "1"]:  # noqa: ASYNC110  # the fake tells no one
             await asyncio.sleep(0.01)
     signal.trouble.clear()
     await outbox.retry(first.id)
-    assert (await outbox.waiting.for_end(second.id, 10)).state == "sent"
+    assert (await outbox.waiting.for_end(second.id, 30)).state == "sent"
     assert signal.texts(BEN) == ["0", "1"]
 
 
@@ -405,10 +405,10 @@ async def test_what_waits_can_be_cancelled_and_what_failed_tried_again(world: Wo
     await until(outbox, second.id, "parked")
     signal.trouble[BEN] = {"type": "UNREGISTERED_FAILURE"}
     await outbox.retry(second.id)
-    assert (await outbox.waiting.for_end(second.id, 10)).state == "failed"
+    assert (await outbox.waiting.for_end(second.id, 30)).state == "failed"
     signal.trouble.clear()
     await outbox.retry(second.id)
-    assert (await outbox.waiting.for_end(second.id, 10)).state == "sent"
+    assert (await outbox.waiting.for_end(second.id, 30)).state == "sent"
     with pytest.raises(InvalidValue, match="nothing to try again"):
         await outbox.retry(second.id)
     with pytest.raises(MissingThing):
@@ -521,7 +521,7 @@ async def test_the_pace_of_an_account_is_kept(world: World) -> None:
     begun = asyncio.get_running_loop().time()
     for number in range(5):
         status = await outbox.submit(ANN, people(BEN), Message(text=str(number)))
-    assert (await outbox.waiting.for_end(status.id, 10)).state == "sent"
+    assert (await outbox.waiting.for_end(status.id, 30)).state == "sent"
     assert 1.3 < asyncio.get_running_loop().time() - begun < 10
     assert signal.texts() == ["0", "1", "2", "3", "4"]
 
@@ -533,9 +533,9 @@ async def test_a_lost_answer_is_unknown_and_never_sent_again(world: World) -> No
     await service.daemon.next_call("send")
     service.daemon.on("send", signal.send)
     later = await outbox.submit(ANN, people(BEN), Message(text="Next"))
-    status = await outbox.waiting.for_end(status.id, 20)
+    status = await outbox.waiting.for_end(status.id, 30)
     assert (status.state, status.recipients[0].reason) == ("unknown", "interrupted")
-    assert (await outbox.waiting.for_end(later.id, 10)).state == "sent"
+    assert (await outbox.waiting.for_end(later.id, 30)).state == "sent"
     assert signal.texts() == ["Next"]
     assert len(service.asked()) == 2
 
@@ -546,21 +546,21 @@ async def test_a_lost_answer_is_sent_again_where_the_setting_wants_it(tmp_path: 
         status = await outbox.submit(ANN, people(BEN), Message(text="Alarm"))
         await service.daemon.next_call("send")
         service.daemon.on("send", signal.send)
-        assert (await outbox.waiting.for_end(status.id, 20)).state == "sent"
+        assert (await outbox.waiting.for_end(status.id, 30)).state == "sent"
         assert signal.texts() == ["Alarm"]
 
 
 async def test_a_receipt_proves_that_a_message_with_a_lost_answer_was_sent(world: World) -> None:
     service, outbox, signal = world
     known = await outbox.submit(ANN, people(BEN), Message(text="so that the uuid is known"))
-    assert (await outbox.waiting.for_end(known.id, 10)).state == "sent"
+    assert (await outbox.waiting.for_end(known.id, 30)).state == "sent"
     now = service.courier.receiving._clock.now_ms()
     service.daemon.on("send", HangUp())
     status = await outbox.submit(ANN, people(BEN), Message(text="Alarm"))
     await gone(service)
     service.daemon.on("send", signal.send)
     service.daemon.notify(receipt(BEN, now + 50), ANN)
-    status = await outbox.waiting.for_end(status.id, 20)
+    status = await outbox.waiting.for_end(status.id, 30)
     assert (status.state, status.timestamp) == ("delivered", now + 50)
 
 
@@ -584,11 +584,11 @@ async def test_a_message_is_not_sent_again_when_a_receipt_names_the_attempt_that
         status = await until(outbox, status.id, "queued")
         await service.daemon.next_call("send")
         service.daemon.notify(receipt(BEN, name + 1), ANN)
-    status = await outbox.waiting.for_end(status.id, 20)
+    status = await outbox.waiting.for_end(status.id, 30)
     assert (status.state, status.timestamp, len(service.asked())) == ("delivered", name + 1, 1)
     del signal.trouble[BEN]
     later = await outbox.submit(ANN, people(BEN), Message(text="Next"))
-    assert (await outbox.waiting.for_end(later.id, 10)).state == "sent"
+    assert (await outbox.waiting.for_end(later.id, 30)).state == "sent"
     assert signal.texts() == ["Next"]
 
 
@@ -597,7 +597,7 @@ async def test_a_receipt_for_an_attempt_that_failed_long_ago_makes_an_expired_me
     name = signal.timestamp = service.courier.receiving._clock.now_ms()
     signal.trouble[BEN] = {"type": "NETWORK_FAILURE"}
     status = await outbox.submit(ANN, people(BEN), Message(text="Alarm"), expires_in=1)
-    assert (await outbox.waiting.for_end(status.id, 10)).state == "expired"
+    assert (await outbox.waiting.for_end(status.id, 30)).state == "expired"
     service.daemon.notify(receipt(BEN, name + 1), ANN)
     await until(outbox, status.id, "delivered")
 
@@ -611,7 +611,7 @@ async def test_only_those_are_tried_again_whom_no_receipt_says_to_be_reached(wor
     service.daemon.notify(receipt(BEN, name + 1), ANN)
     await until(outbox, status.id, "queued")
     signal.trouble.clear()
-    status = await outbox.waiting.for_end(status.id, 20)
+    status = await outbox.waiting.for_end(status.id, 30)
     assert [one.state for one in status.recipients] == ["delivered", "sent"]
     assert (signal.texts(BEN), signal.texts(CLEO)) == ([], ["Alarm"])
 
@@ -624,7 +624,7 @@ async def test_a_copy_from_another_device_proves_it_by_its_text(world: World) ->
     now = service.courier.receiving._clock.now_ms()
     copy = {"timestamp": now, "message": "Alarm", "destinationNumber": BEN, "destinationUuid": None}
     service.daemon.notify({"sourceNumber": ANN, "timestamp": now, "syncMessage": {"sentMessage": copy}}, ANN)
-    status = await outbox.waiting.for_end(status.id, 20)
+    status = await outbox.waiting.for_end(status.id, 30)
     assert (status.state, status.timestamp) == ("sent", now)
 
 
@@ -638,7 +638,7 @@ async def test_receipts_for_what_the_phone_sent_prove_nothing(world: World) -> N
     service.daemon.notify({"sourceNumber": ANN, "timestamp": now, "syncMessage": {"sentMessage": copy}}, ANN)
     said = {"when": now, "isDelivery": True, "isRead": False, "isViewed": False, "timestamps": [now]}
     service.daemon.notify({"sourceNumber": BEN, "timestamp": now, "receiptMessage": said}, ANN)
-    assert (await outbox.waiting.for_end(status.id, 20)).state == "unknown"
+    assert (await outbox.waiting.for_end(status.id, 30)).state == "unknown"
 
 
 async def test_queued_messages_with_files_survive_a_restart(tmp_path: Path) -> None:
@@ -659,7 +659,7 @@ async def test_queued_messages_with_files_survive_a_restart(tmp_path: Path) -> N
 
         service.daemon.on("send", send)
         await outbox.retry("msg_1")
-        assert (await outbox.waiting.for_end("msg_1", 10)).state == "sent"
+        assert (await outbox.waiting.for_end("msg_1", 30)).state == "sent"
         assert files == [b"hello"]
         assert list(service.courier.settings.outbox_dir.rglob("*")) == []
 
@@ -677,7 +677,7 @@ async def test_states_are_told_as_events(world: World) -> None:
     service, outbox, _ = world
     log = service.courier.receiving.events
     status = await outbox.submit(ANN, people(BEN), Message(text="Hello"))
-    await outbox.waiting.for_end(status.id, 10)
+    await outbox.waiting.for_end(status.id, 30)
     seen: list[str] = []
     async with asyncio.timeout(30), contextlib.aclosing(log.follow(after=0)) as stretches:
         async for stretch in stretches:

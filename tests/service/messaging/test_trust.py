@@ -101,5 +101,5 @@ async def test_what_waits_for_trust_goes_as_soon_as_the_policy_is_to_trust(
         waiting = await service.post("/api/v2/messages", {"account": ACCOUNT, "recipients": [NEWKEY], "text": "Hello", "wait": 5})
         assert (waiting.status, waiting.json["state"]) == (202, "parked")
         assert (await service.request(method, path, body)).status == 204
-        status = await service.courier.outbox.waiting.for_end(waiting.json["id"], 10)
+        status = await service.courier.outbox.waiting.for_end(waiting.json["id"], 30)
         assert status.recipients[0].state.is_reached

@@ -39,7 +39,7 @@ async def said(service: Service, query: str = "") -> list[dict[str, Any]]:
 async def talk(service: Service, **body: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     """Say something to the echo and wait for it; both entries."""
     sent = await service.post("/api/v2/messages", {"account": ACCOUNT, "recipients": [cast.ECHO], "text": "Hello"} | body)
-    await service.get(f"/api/v2/messages/{sent.json['id']}?wait=10&until=read")
+    await service.get(f"/api/v2/messages/{sent.json['id']}?wait=30&until=read")
     async with asyncio.timeout(30):
         while len(found := await said(service, "&conversation=%2B4915100000011")) < 2:  # noqa: ASYNC110  # as people do
             await asyncio.sleep(0.01)

@@ -64,14 +64,14 @@ async def test_a_code_renews_itself_and_the_old_one_still_counts(service: Servic
     made = (await service.post("/api/v2/links")).json
     await service.daemon.next_call("finishLink")
     service.daemon.on("finishLink", Held({}))
-    renewed = (await service.get(f"/api/v2/links/{made['id']}?wait=10&after={made['version']}")).json
+    renewed = (await service.get(f"/api/v2/links/{made['id']}?wait=30&after={made['version']}")).json
     assert renewed["state"] == "waiting"
     assert renewed["uri"] != made["uri"]
     renew_after(service, 60)
     first.release()
     now = renewed
     while now["state"] == "waiting":
-        now = (await service.get(f"/api/v2/links/{made['id']}?wait=10&after={now['version']}")).json
+        now = (await service.get(f"/api/v2/links/{made['id']}?wait=30&after={now['version']}")).json
     assert (now["state"], now["account"]) == ("linked", ACCOUNT)
     print(f"codes given: {codes.given}")
 
@@ -85,11 +85,11 @@ async def test_a_code_that_is_being_finished_counts_however_often_it_has_been_re
     await service.daemon.next_call("finishLink")
     service.daemon.on("finishLink", Held({}))
     while now["version"] < made["version"] + 3:
-        now = (await service.get(f"/api/v2/links/{made['id']}?wait=10&after={now['version']}")).json
+        now = (await service.get(f"/api/v2/links/{made['id']}?wait=30&after={now['version']}")).json
     renew_after(service, 60)
     first.release()
     while now["state"] == "waiting":
-        now = (await service.get(f"/api/v2/links/{made['id']}?wait=10&after={now['version']}")).json
+        now = (await service.get(f"/api/v2/links/{made['id']}?wait=30&after={now['version']}")).json
     assert (now["state"], now["account"]) == ("linked", ACCOUNT)
 
 
@@ -102,11 +102,11 @@ async def test_a_scanned_code_that_is_refused_ends_the_link_although_another_is_
     now = made = (await service.post("/api/v2/links")).json
     await service.daemon.next_call("finishLink")
     service.daemon.on("finishLink", Held({}))
-    now = (await service.get(f"/api/v2/links/{made['id']}?wait=10&after={now['version']}")).json
+    now = (await service.get(f"/api/v2/links/{made['id']}?wait=30&after={now['version']}")).json
     renew_after(service, 60)
     gate.release()
     while now["state"] == "waiting":
-        now = (await service.get(f"/api/v2/links/{made['id']}?wait=10&after={now['version']}")).json
+        now = (await service.get(f"/api/v2/links/{made['id']}?wait=30&after={now['version']}")).json
     assert (now["state"], now["problem"]["detail"]) == ("failed", exists)
 
 
@@ -117,7 +117,7 @@ async def test_a_code_that_signal_forgets_is_replaced_and_an_unscanned_link_expi
     made = (await service.post("/api/v2/links")).json
     now = made
     while now["state"] == "waiting":
-        now = (await service.get(f"/api/v2/links/{made['id']}?wait=10&after={now['version']}")).json
+        now = (await service.get(f"/api/v2/links/{made['id']}?wait=30&after={now['version']}")).json
     assert now["state"] == "expired"
     assert now["problem"]["type"] == "urn:signal-courier:problem:link-expired"
     assert codes.given > 1
@@ -130,7 +130,7 @@ async def test_a_refusal_is_told_as_a_state(service: Service) -> None:
     Codes(service.daemon)
     service.daemon.on("finishLink", Failure(-1, f"The user {ACCOUNT} already exists"))
     made = (await service.post("/api/v2/links")).json
-    failed = (await service.get(f"/api/v2/links/{made['id']}?wait=10&after={made['version']}")).json
+    failed = (await service.get(f"/api/v2/links/{made['id']}?wait=30&after={made['version']}")).json
     assert (failed["state"], failed["problem"]["detail"]) == ("failed", f"The user {ACCOUNT} already exists")
 
 

@@ -131,7 +131,7 @@ async def test_a_message_that_is_not_waited_for_is_on_disk_sent_and_told_of(demo
     assert again.json["id"] == identifier
     other = await demo.post("/api/v2/messages", body | {"text": "Other"}, **{"Idempotency-Key": "alarm-1"})
     assert (other.status, other.json["type"]) == (422, "urn:signal-courier:problem:idempotency-conflict")
-    status = await demo.courier.outbox.waiting.for_end(identifier, 10)
+    status = await demo.courier.outbox.waiting.for_end(identifier, 30)
     assert status.state in ("sent", "delivered", "read")
     told = (await demo.get(f"/api/v2/messages/{identifier}")).json
     assert (told["id"], told["content"]["text"], told["recipients"][0]["number"]) == (identifier, "Alarm", cast.ECHO)

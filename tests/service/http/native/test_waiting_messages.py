@@ -184,7 +184,7 @@ async def test_wait_0_answers_as_soon_as_it_is_on_disk_whatever_is_sent(demo: Se
     full = {"account": ACCOUNT, "conversation": cast.ECHO, "timestamp": 1_795_000_000_000, **body, "wait": 0}
     answer = await demo.post(f"/api/v2/{path}", full)
     assert (answer.status, answer.json["state"], answer.headers["Preference-Applied"]) == (202, "queued", "respond-async"), answer.body
-    assert (await demo.get(f"/api/v2/messages/{answer.json['id']}?wait=10")).json["state"] not in ("queued", "sending")
+    assert (await demo.get(f"/api/v2/messages/{answer.json['id']}?wait=30")).json["state"] not in ("queued", "sending")
     for wrong in ({"wait": -1}, {"wait": 601}, {"wait": None, "expires_in": -1}, {"wait": 0, "expires_in": 31 * 86400}):
         refused = await demo.post(f"/api/v2/{path}", full | wrong)
         assert (refused.status, refused.json["field"]) == (400, "expires_in" if "expires_in" in wrong else "wait")
