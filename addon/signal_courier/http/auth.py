@@ -44,7 +44,7 @@ _OPEN_PREFIXES = ("/v1/", "/v2/", "/swagger", "/docs", "/openapi.json")
 """What `COURIER_AUTH=open` opens: the drop-in routes and their documentation."""
 # Names of headers, folded once: looking them up in a request costs half.
 _HOST_HEADER, _ORIGIN, _SITE, _MODE = istr("Host"), istr("Origin"), istr("Sec-Fetch-Site"), istr("Sec-Fetch-Mode")
-_AUTHORIZATION, _API_KEY = istr("Authorization"), istr("X-Api-Key")
+_AUTHORIZATION, _API_KEY, _CONNECTION = istr("Authorization"), istr("X-Api-Key"), istr("Connection")
 _PROXY_HEADERS = tuple(
     istr(name)
     for name in (
@@ -145,11 +145,10 @@ class Gate:
             path_token is None
             and not ingress
             and (usual := self._usual.get(request.raw_headers)) is not None
-            and request.version is HttpVersion11
             and request.raw_path is target
         ):
             if usual.token is None:
-                if usual.direct and self._trust_loopback and self._is_loopback(request.remote):
+                if usual.direct and self._trust_loopback and self._local.get(request.remote):
                     return LOOPBACK
             elif (known := self._tokens.find(usual.token)) is not None:
                 return known
@@ -187,7 +186,8 @@ class Gate:
         if self._read % _SAMPLE:  # where no two requests are alike, there is nothing to be gained
             return
         raw = request.raw_headers
-        if request.version is HttpVersion11 and sum(map(len, chain.from_iterable(raw))) <= _LONGEST_USUAL:
+        closes = request.headers.get(_CONNECTION, "").lower() == "close"  # what that means depends on the version
+        if not closes and sum(map(len, chain.from_iterable(raw))) <= _LONGEST_USUAL:
             if len(self._usual) >= _MOST_USUAL:
                 self._usual.clear()
             self._usual[raw] = _Usual(token, self._is_direct(request))
@@ -233,7 +233,7 @@ class Gate:
                 return False
         if not self._hosts.is_own(headers.get(_HOST_HEADER)) or not self._hosts.is_own(_named_in(request.raw_path)):
             return False
-        return request.version >= HttpVersion11 or headers.get("Connection", "").lower() != "close"
+        return request.version >= HttpVersion11 or headers.get(_CONNECTION, "").lower() != "close"
 
     def _is_loopback(self, remote: str | None) -> bool:
         known = self._local.get(remote)
