@@ -276,11 +276,11 @@ class Tokens:
             footprint = self._table.footprint()
             if footprint == self._footprint:
                 return False
-            self._footprint = footprint
             if await self._table.revision() == self._revision:
+                self._footprint = footprint
                 return False
-        await self._load()
-        return True
+            await self._load_alone()
+            return True
 
     async def create(self, new: NewToken, prefix: str = PREFIX) -> tuple[Token, str]:
         """A new token and its secret, which is told once and begins with `prefix`."""
@@ -342,28 +342,33 @@ class Tokens:
 
     async def _load(self, replaced: str | None = None) -> None:
         async with self._loading:
-            await self._write_uses()
-            self._footprint = self._table.footprint()
-            state = await self._table.load(fresh_key())
-            if state.key != self._key:
-                self._key = state.key
-                self._hash = hashlib.blake2b(key=state.key, digest_size=32)
-            before = {id_: live for id_, live in self._by_id.items() if live.expires > time.time()}
-            self._revision = state.revision
-            self._tokens = {row.id: token_of(row) for row in state.rows}
-            self._live, self._by_id, self._recognised = {}, {}, {}
-            for row in state.rows:
-                if row.revoked_at is not None:
-                    continue
-                token = self._tokens[row.id]
-                live = _Live(_caller_of(token), row.expires_at / 1000 if row.expires_at is not None else float("inf"))
-                if (old := before.get(row.id)) is not None:  # used while the database was asked
-                    live.uses, live.last = old.uses, old.last
-                self._live[row.hash] = self._by_id[row.id] = live
-            if self._outside is not None:
-                caller = Caller(name="COURIER_TOKEN", kind="token", scopes=EVERY_SCOPE)
-                self._live[digest(self._key, self._outside)] = _Live(caller, float("inf"))
-            self._tell_ended([id_ for id_ in before if id_ not in self._by_id or id_ == replaced])
+            await self._load_alone(replaced)
+
+    async def _load_alone(self, replaced: str | None = None) -> None:
+        """The same for whoever holds `_loading`."""
+        await self._write_uses()
+        footprint = self._table.footprint()
+        state = await self._table.load(fresh_key())
+        self._footprint = footprint
+        if state.key != self._key:
+            self._key = state.key
+            self._hash = hashlib.blake2b(key=state.key, digest_size=32)
+        before = {id_: live for id_, live in self._by_id.items() if live.expires > time.time()}
+        self._revision = state.revision
+        self._tokens = {row.id: token_of(row) for row in state.rows}
+        self._live, self._by_id, self._recognised = {}, {}, {}
+        for row in state.rows:
+            if row.revoked_at is not None:
+                continue
+            token = self._tokens[row.id]
+            live = _Live(_caller_of(token), row.expires_at / 1000 if row.expires_at is not None else float("inf"))
+            if (old := before.get(row.id)) is not None:  # used while the database was asked
+                live.uses, live.last = old.uses, old.last
+            self._live[row.hash] = self._by_id[row.id] = live
+        if self._outside is not None:
+            caller = Caller(name="COURIER_TOKEN", kind="token", scopes=EVERY_SCOPE)
+            self._live[digest(self._key, self._outside)] = _Live(caller, float("inf"))
+        self._tell_ended([id_ for id_ in before if id_ not in self._by_id or id_ == replaced])
 
     def _tell_ended(self, ids: Iterable[str]) -> None:
         if self.on_end is not None:

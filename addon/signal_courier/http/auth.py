@@ -195,8 +195,10 @@ class Gate:
     async def identify_again(self, request: web.BaseRequest, path_token: str | None, target: str) -> Caller:
         """The caller behind a token that the command line may have made just now. Raises `Unauthorized`."""
         token = path_token if path_token is not None else token_in(request.headers)
-        if token and len(token) <= LONGEST and await self._tokens.refresh() and (caller := self._tokens.find(token)) is not None:
-            return caller
+        if token and len(token) <= LONGEST:
+            await self._tokens.refresh()
+            if (caller := self._tokens.find(token)) is not None:  # or somebody else has just looked
+                return caller
         if path_token is None and token is not None and not token.startswith(PREFIXES) and _is_open(target):
             trusted = self._without_token(request, target)
             if trusted is not None:

@@ -56,7 +56,7 @@ async def at_least(texts: list[str], count: int) -> None:
     await wait_for(lambda: len(texts) >= count, within=60)
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 async def test_a_thousand_messages_while_the_integration_is_down_come_in_order_and_once(
     hass: HomeAssistant, courier, setup_integration, texts
 ):
@@ -73,7 +73,7 @@ async def test_a_thousand_messages_while_the_integration_is_down_come_in_order_a
     assert texts == [*numbers(1000), "the end"]
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 async def test_a_thousand_messages_over_reloads_and_losses_come_in_order_and_once(hass: HomeAssistant, courier, setup_integration, texts):
     entry = await setup_integration()
     assert await hass.config_entries.async_unload(entry.entry_id)
@@ -91,7 +91,7 @@ async def test_a_thousand_messages_over_reloads_and_losses_come_in_order_and_onc
     assert texts == numbers(1000)
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(420)
 async def test_fifty_restarts_of_the_service_lose_nothing_and_repeat_nothing(courier, setup_integration, texts):
     entry = await setup_integration()
     for number in range(RESTARTS):
@@ -108,7 +108,7 @@ async def test_fifty_restarts_of_the_service_lose_nothing_and_repeat_nothing(cou
     assert entry.state is ConfigEntryState.LOADED
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 async def test_a_service_that_is_killed_is_found_again(own_courier, setup_integration, texts):
     await setup_integration()
     for number in range(KILLS):

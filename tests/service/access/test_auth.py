@@ -2,7 +2,9 @@
 
 import asyncio
 import base64
+import contextlib
 import logging
+import sqlite3
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -13,8 +15,9 @@ import pytest
 from signal_courier.access import throttle
 from signal_courier.access.caller import EVERY_SCOPE, Caller
 from signal_courier.access.scopes import Scope
-from signal_courier.access.tokens import new_token
+from signal_courier.access.tokens import digest, mint, new_token, row_of
 from signal_courier.http.once import HEADERS
+from signal_courier.store.tokens import insert
 from tests.fakes.served import ACCOUNT, Service, simulated
 
 BEN = "+4915100000011"
@@ -260,6 +263,23 @@ async def test_a_token_that_makes_no_sense_is_not_made(service: Service, body: d
     answer = await service.post("/api/v2/tokens", body, **admin)
     assert (answer.status, answer.headers["Content-Type"]) == (400, "application/problem+json")
     assert len(service.courier.tokens.all()) == before
+
+
+async def test_a_token_made_beside_the_service_works_at_once_for_many_at_once(service: Service) -> None:
+    tokens, secret = service.courier.tokens, mint("sgc_")
+    with contextlib.closing(sqlite3.connect(service.courier.database.path)) as beside, beside:
+        insert(beside, row_of(new_token("beside", [Scope.SEND]), digest(tokens._key, secret)))
+
+    async def known() -> bool:
+        await tokens.refresh()
+        return tokens.find(secret) is not None
+
+    assert await asyncio.gather(*(known() for _ in range(3))) == [True] * 3
+    other = mint("sgc_")
+    with contextlib.closing(sqlite3.connect(service.courier.database.path)) as beside, beside:
+        insert(beside, row_of(new_token("too", [Scope.SEND]), digest(tokens._key, other)))
+    answers = await asyncio.gather(*(service.get("/v1/about", **{"X-Api-Key": other}) for _ in range(10)))
+    assert {answer.status for answer in answers} == {200}
 
 
 async def test_what_is_open_with_a_token_ends_with_it(service: Service) -> None:

@@ -78,7 +78,7 @@ async def converse(port: int, requests: list[bytes]) -> list[int]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 async def test_a_hundred_thousand_requests_without_a_token_never_reach_a_handler(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     dice = random.Random(4711)
     statuses: Counter[int] = Counter()

@@ -19,7 +19,7 @@ COUNT = 3000
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("end", ["space", "stop", "kill"])
 async def test_what_is_received_on_a_full_disk_arrives_once_there_is_space(tmp_path: Path, end: str) -> None:
     async with small_disk(tmp_path / "disk", 8) as disk, FakeDaemon(accounts=[ANN]) as daemon:

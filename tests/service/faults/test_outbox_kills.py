@@ -116,7 +116,7 @@ class World:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(420)
+@pytest.mark.timeout(900)
 async def test_a_thousand_messages_through_a_hundred_kills_are_sent_once_or_reported_unknown(tmp_path: Path) -> None:
     with tempfile.TemporaryDirectory() as run:
         world = World(tmp_path, Path(run))

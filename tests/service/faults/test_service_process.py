@@ -100,7 +100,7 @@ def number_of(frame: bytes) -> int:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(420)
 async def test_twenty_kills_in_mid_stream_lose_nothing_where_somebody_else_runs_signal_cli(tmp_path: Path) -> None:
     received: list[int] = []
     lives: list[int] = []
@@ -129,7 +129,7 @@ async def test_twenty_kills_in_mid_stream_lose_nothing_where_somebody_else_runs_
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(420)
 async def test_twenty_kills_lose_nothing_at_all_where_the_service_runs_signal_cli_itself(tmp_path: Path) -> None:
     """Then its journal and keeper hold what was read and not stored, and what was written and not read."""
     config, program = tmp_path / "config", tmp_path / "signal-cli"
@@ -156,7 +156,7 @@ async def test_twenty_kills_lose_nothing_at_all_where_the_service_runs_signal_cl
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 async def test_kills_in_the_middle_of_a_flood_lose_nothing(tmp_path: Path) -> None:
     """Hundreds of messages come with one reading of the socket: a kill finds them there or in the journal."""
     dice = random.Random(22)
@@ -190,7 +190,7 @@ def _check_order(received: list[int], lives: list[int]) -> int:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 async def test_what_was_stored_before_a_kill_arrives_after_it(tmp_path: Path) -> None:
     async with FakeDaemon(accounts=[ANN]) as daemon:
         await daemon.listen_unix(tmp_path / "d.sock")
