@@ -125,3 +125,21 @@ def _make_real(values: Any, choices: Any) -> None:
                 values[name] = min(values[name], 0)  # nobody waits for messages here
             elif name in REAL and choices.random() < 0.75:
                 values[name] = choices.choice(REAL[name])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", ["/api/v2/events?after=0", "/api/v1/events"])
+def test_the_events_of_a_stream_are_as_they_are_described(path: str, address: str) -> None:
+    operation = OPERATIONS[f"GET {path.partition('?')[0]}"]
+    sent = requests.post(f"{address}/v2/send", json={"number": cast.SECOND, "recipients": [cast.HOME], "message": "Hi"}, timeout=20)
+    assert sent.status_code == 201
+    headers = {"Last-Event-ID": "0"}
+    with requests.get(f"{address}{path}", stream=True, timeout=20, headers=headers) as stream:
+        received = b""
+        for piece in stream.iter_content(1):
+            received += piece
+            if b"data:" in received and received.endswith(b"\n\n"):
+                break
+        stream._content = received  # what has come of a stream that never ends
+        case = operation.Case()
+        case.validate_response(schemathesis.Response.from_requests(stream, verify=True), checks=CHECKS)

@@ -326,12 +326,22 @@ def _responses(route: Route, schemas: _Schemas) -> Json:
     return dict(sorted(responses.items()))
 
 
+_EVENT: Final[Json] = {
+    "type": "object",
+    "description": "One event of the stream.",
+    "properties": {"id": {"type": "string"}, "event": {"type": "string"}, "data": {"type": "string", "contentMediaType": _JSON}},
+    "required": ["event", "data"],
+}
+
+
 def _response(answer: Answer, schemas: _Schemas) -> Json:
     if answer.type is Problem:
         example = answer.example or _told(problem(answer.description.rstrip("."), answer.status))
         return _problem(answer.description, answer.status, example)
     response: Json = {"description": answer.description}
-    if answer.media != _JSON:
+    if answer.media == "text/event-stream":
+        response["content"] = {answer.media: {"schema": _EVENT}}
+    elif answer.media != _JSON:
         response["content"] = {answer.media: {"schema": {"type": "string", "format": "binary"}}}
     elif answer.type is not None:
         response["content"] = {_JSON: _content(schemas.of(answer.type), answer.example)}
