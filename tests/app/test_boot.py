@@ -308,7 +308,7 @@ def test_plain_docker_takes_the_volume_of_upstream_and_keeps_everything_in_it(ho
             ) as container:
                 await container.up()
                 if not again:
-                    token = container.first_token()
+                    token = await container.first_token()
                 assert (await container.answers("/v1/accounts", 200, token=token)).json() == [ANN]
                 assert (volume / ".signal-courier" / "courier.db").stat().st_uid == 1000
                 health = ROOTFS / "usr/bin/signal-courier-health"
@@ -338,7 +338,7 @@ def test_a_backup_is_restored_into_an_empty_volume_by_the_command_of_the_image(h
         async with Container.running(house.folder, volumes={volumes[0]: upstream}, engine=house.engine) as container:
             await container.up()
             headers = {"Backup-Passphrase": secret["COURIER_BACKUP_PASSPHRASE"]}
-            whole = await container.call("GET", "/api/v2/backup?encrypted=true", token=container.first_token(), headers=headers)
+            whole = await container.call("GET", "/api/v2/backup?encrypted=true", token=await container.first_token(), headers=headers)
             assert whole.status == 200
             (backups / "courier.backup").write_bytes(whole.body)
             await container.stop()

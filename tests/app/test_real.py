@@ -18,7 +18,8 @@ pytestmark = [pytest.mark.timeout(300), pytest.mark.usefixtures("stage"), pytest
 
 MOST_MEMORY = 170
 """MiB of the whole container, idle."""
-MOST_SECONDS = 6
+MOST_SECONDS = 15
+"""Until signal-cli answers on a busy machine; 2 to 4 on a quiet one."""
 
 
 @pytest.fixture(scope="session")
@@ -59,7 +60,7 @@ def test_the_real_signal_cli_is_ready_soon_small_when_idle_and_back_when_it_died
         ) as container:
             await container.up()
             answers = time.monotonic() - container.begun
-            token = container.first_token()
+            token = await container.first_token()
             accounts = await container.answers("/v1/accounts", 200, token=token)
             ready = time.monotonic() - container.begun
             assert accounts.json() == []

@@ -125,11 +125,14 @@ class Container:
         """Home Assistant's token, from the volume."""
         return (data / "courier" / "home-assistant.token").read_text().strip()
 
-    def first_token(self) -> str:
-        """The token that the first start tells in the log."""
-        found = re.search(r"The first token, which may do everything: (\S+)", self.log)
-        assert found, self.log
-        return found[1]
+    async def first_token(self) -> str:
+        """The token that the first start tells in the log, in a moment."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(60):
+                while not (found := re.search(r"The first token, which may do everything: (\S+)", self.log)):  # noqa: ASYNC110  # another process writes it
+                    await asyncio.sleep(0.02)
+                return found[1]
+        raise AssertionError(self.log)
 
     async def call(
         self,
