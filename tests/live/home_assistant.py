@@ -208,14 +208,15 @@ class HomeAssistant:
         known_before = await self.states("notify.")
         step = await self.call("POST", f"{flows}/{step['flow_id']}", answer)
         assert step["type"] == "create_entry", step
-        await self._until_more_than(known_before)
+        await self._until_more_than(known_before, entry_id)
 
-    async def _until_more_than(self, before: Collection[str], *, within: float = 60) -> None:
-        """Waits until there are more notify entities, all of them available: the account is loaded again when a conversation was added."""
+    async def _until_more_than(self, before: Collection[str], entry_id: str, *, within: float = 60) -> None:
+        """Waits until there are more notify entities, all of them available, and the account is loaded: it is again for a conversation."""
         async with asyncio.timeout(within):
             while True:
                 now = await self.states("notify.")
-                if len(now) > len(before) and not any(state["state"] == "unavailable" for state in now.values()):
+                loaded = [entry["entry_id"] for entry in await self.entries() if entry["state"] == "loaded"]
+                if len(now) > len(before) and entry_id in loaded and all(state["state"] != "unavailable" for state in now.values()):
                     return
                 await asyncio.sleep(0.05)
 
