@@ -46,7 +46,8 @@ class ChallengeDesk:
 
     async def _accept(self, request: Request) -> Answer:
         proof, account = request.decode(Proof), request.sender.account
-        if proof.captcha == BAD_CAPTCHA or proof.token != account.proof_wanted:
+        if proof.captcha == BAD_CAPTCHA or proof.token not in (account.proof_wanted, account.proof_given):
             return Answer(428)
-        account.proof_wanted = None
+        if proof.token == account.proof_wanted:
+            account.proof_wanted, account.proof_given = None, proof.token
         return Answer(200)

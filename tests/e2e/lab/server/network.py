@@ -117,6 +117,8 @@ class Account:
     username: Username | None = None
     proof_wanted: str | None = None
     """The token of a challenge that must be solved before this account may send again; None when it may."""
+    proof_given: str | None = None
+    """The token of the challenge that was solved last: a client whose connection was lost asks again."""
     sends_before_proof: int = 0
     """How many messages it may send before that counts."""
 
