@@ -12,7 +12,7 @@ import secrets
 import unicodedata
 from collections import deque
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -281,18 +281,20 @@ class AssistChat:
         if not self._entry.options.get(CONF_TYPING, False):
             yield
             return
-        task = self._entry.async_create_background_task(self._hass, self._type(place), f"{DOMAIN} typing in {self._name}")
+        answered = asyncio.Event()
+        typing = self._entry.async_create_background_task(self._hass, self._type(place, answered), f"{DOMAIN} typing in {self._name}")
         try:
             yield
         finally:
-            task.cancel()
-            await asyncio.wait([task])
-            await self._show_typing(place, stop=True)
+            answered.set()  # what is on its way is not cut off: the beginning comes before the end
+            await asyncio.wait([typing])
 
-    async def _type(self, place: str) -> None:
-        while True:
+    async def _type(self, place: str, answered: asyncio.Event) -> None:
+        while not answered.is_set():
             await self._show_typing(place, stop=False)
-            await asyncio.sleep(_TYPING_AGAIN)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(answered.wait(), _TYPING_AGAIN)
+        await self._show_typing(place, stop=True)
 
     async def _show_typing(self, place: str, *, stop: bool) -> None:
         try:
